@@ -1,0 +1,29 @@
+"""The arithmetic of trust: pairing, log-ratio t interval, equivalence, Holm. Shared by runner and analysis."""
+
+from __future__ import annotations
+
+from primetime.intervals.holm import holm
+from primetime.intervals.log_ratio import (
+    ALPHA,
+    LEVEL,
+    blocks_to_resolve,
+    difference_p,
+    equivalence_p,
+    half_width,
+    log_half_width,
+    log_ratio_interval,
+)
+from primetime.intervals.pairing import log_ratios
+
+__all__ = [
+    "ALPHA",
+    "LEVEL",
+    "blocks_to_resolve",
+    "difference_p",
+    "equivalence_p",
+    "half_width",
+    "holm",
+    "log_half_width",
+    "log_ratio_interval",
+    "log_ratios",
+]
