@@ -1,0 +1,40 @@
+"""One measurement at a time on a device."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from primetime.errors import UserError
+from primetime.host.ledger import RUN_DIRECTORY
+
+
+@contextmanager
+def device_lock(purpose: str, directory: Path = RUN_DIRECTORY) -> Iterator[None]:
+    """Hold the device. UserError when another primetime measures on it; the kernel frees it on any death."""
+    directory.mkdir(parents=True, exist_ok=True, mode=0o755)
+    with (directory / "lock").open("a+", encoding="utf-8") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.seek(0)
+            holder = file.read().strip() or "another primetime"
+            raise UserError(
+                f"this device is busy: {holder}", "wait for it, or see its progress with: primetime watch CAMPAIGN"
+            ) from None
+        file.seek(0)
+        file.truncate()
+        file.write(f"process {os.getpid()} is measuring ({purpose})")
+        file.flush()
+        yield
+        file.seek(0)
+        file.truncate()
+
+
+def require_root(verb: str) -> None:
+    """UserError unless we are root: namespaces, cgroups and page caches need it."""
+    if os.geteuid() != 0:
+        raise UserError(f"primetime {verb} needs root", f"run: sudo primetime {verb} …")

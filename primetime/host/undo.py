@@ -1,0 +1,127 @@
+"""How each kind of act is undone. Every function accepts that the act never happened."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import shutil
+import signal
+from collections.abc import Mapping
+from pathlib import Path
+
+from primetime.errors import UndoFailed
+from primetime.host.cgroup import Cgroup
+from primetime.host.ledger import RUN_DIRECTORY, Json, Ledger, Undo
+from primetime.host.process import find_program, run
+
+MNT_DETACH = 2
+
+
+def undo_write(args: Mapping[str, Json]) -> None:
+    """Write the original value back to a file of /proc or /sys."""
+    path = Path(str(args["path"]))
+    if path.exists():
+        path.write_text(str(args["value"]), encoding="utf-8")
+
+
+def undo_tree(args: Mapping[str, Json]) -> None:
+    """Remove a directory and what is in it, after unmounting what is mounted below it."""
+    path = Path(str(args["path"]))
+    for mount in mounts_below(path):
+        unmount(mount)
+    if path.exists():
+        shutil.rmtree(path)
+
+
+def undo_mount(args: Mapping[str, Json]) -> None:
+    """Unmount a path, as often as it is mounted."""
+    for mount in mounts_below(Path(str(args["path"]))):
+        unmount(mount)
+
+
+def undo_cgroup(args: Mapping[str, Json]) -> None:
+    """Kill what runs in a cgroup and remove it."""
+    Cgroup(str(args["name"])).remove()
+
+
+def undo_namespace(args: Mapping[str, Json]) -> None:
+    """Delete a named network namespace."""
+    name = str(args["name"])
+    if Path("/run/netns", name).exists():
+        run(["ip", "netns", "delete", name], timeout_s=20)
+
+
+def undo_link(args: Mapping[str, Json]) -> None:
+    """Delete a network interface (for a veth: the pair)."""
+    name = str(args["name"])
+    if Path("/sys/class/net", name).exists():
+        run(["ip", "link", "delete", name], timeout_s=20, check=False)
+    if Path("/sys/class/net", name).exists():
+        raise UndoFailed(f"the interface {name} is still there")
+
+
+def undo_nft_table(args: Mapping[str, Json]) -> None:
+    """Delete a table of nftables."""
+    name = str(args["name"])
+    if find_program("nft") and run(["nft", "list", "table", "ip", name], timeout_s=20, check=False).returncode == 0:
+        run(["nft", "delete", "table", "ip", name], timeout_s=20)
+
+
+def undo_loop(args: Mapping[str, Json]) -> None:
+    """Detach every loop device of a file."""
+    listed = run(["losetup", "--noheadings", "--output", "NAME", "--associated", str(args["file"])], timeout_s=20)
+    for device in listed.stdout.decode().split():
+        run(["losetup", "--detach", device], timeout_s=20)
+
+
+def undo_process(args: Mapping[str, Json]) -> None:
+    """Kill a process that we started, if it is still the same one (its start time is compared)."""
+    pid = int(str(args["pid"]))
+    if start_time(pid) == args["start_time"]:
+        os.kill(pid, signal.SIGKILL)
+
+
+UNDOS: Mapping[str, Undo] = {
+    "write": undo_write,
+    "tree": undo_tree,
+    "mount": undo_mount,
+    "cgroup": undo_cgroup,
+    "namespace": undo_namespace,
+    "link": undo_link,
+    "nft-table": undo_nft_table,
+    "loop": undo_loop,
+    "process": undo_process,
+}
+
+
+def open_ledger(directory: Path = RUN_DIRECTORY) -> Ledger:
+    """Return this device's ledger with every undo function known."""
+    return Ledger(directory / "ledger", UNDOS)
+
+
+def start_time(pid: int) -> str:
+    """Return a process's start time in clock ticks since boot, "" when it is gone."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[19]
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
+
+
+def mounts_below(path: Path) -> list[Path]:
+    """Mount points at or below `path`, deepest and latest first."""
+    found = []
+    for line in Path("/proc/self/mountinfo").read_text(encoding="utf-8").splitlines():
+        mount = Path(line.split()[4].encode().decode("unicode_escape"))
+        if mount == path or path in mount.parents:
+            found.append(mount)
+    return found[::-1]
+
+
+def unmount(path: Path) -> None:
+    """Unmount one mount point, lazily when it is busy. Raises OSError."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    for flags in (0, MNT_DETACH):
+        if libc.umount2(os.fsencode(path), flags) == 0:
+            return
+    number = ctypes.get_errno()
+    raise OSError(number, os.strerror(number), str(path))

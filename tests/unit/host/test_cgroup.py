@@ -1,0 +1,44 @@
+"""Reading the cgroup layout of version 1, hybrid and version 2 hosts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from primetime.host.cgroup import parse_cpus, parse_hierarchy
+
+RECORDED = Path(__file__).parents[2] / "recorded"
+
+
+def test_hybrid_host_counts_as_version_1() -> None:
+    mountinfo = (RECORDED / "mountinfo-linux-6.18-hybrid.txt").read_text()
+    hierarchy = parse_hierarchy(mountinfo, {"/sys/fs/cgroup/unified": ""})
+    assert hierarchy.version == 1
+    assert hierarchy.roots["memory"] == Path("/sys/fs/cgroup/memory")
+    assert hierarchy.roots["cpuacct"] == Path("/sys/fs/cgroup/cpuacct")
+
+
+def test_unified_host_counts_as_version_2() -> None:
+    mountinfo = "35 24 0:30 / /sys/fs/cgroup rw,nosuid shared:9 - cgroup2 cgroup2 rw,nsdelegate\n"
+    hierarchy = parse_hierarchy(mountinfo, {"/sys/fs/cgroup": "cpuset cpu io memory pids"})
+    assert hierarchy.version == 2
+    assert set(hierarchy.roots.values()) == {Path("/sys/fs/cgroup")}
+
+
+def test_no_memory_controller_is_not_version_2() -> None:
+    mountinfo = "35 24 0:30 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n"
+    hierarchy = parse_hierarchy(mountinfo, {"/sys/fs/cgroup": "cpuset cpu io pids"})
+    assert hierarchy.version == 1
+    assert "memory" not in hierarchy.roots
+
+
+@given(cpus=st.sets(st.integers(0, 300), min_size=1))
+def test_cpu_lists_round_trip(cpus: set[int]) -> None:
+    assert parse_cpus(",".join(str(cpu) for cpu in sorted(cpus))) == cpus
+
+
+def test_cpu_ranges() -> None:
+    assert parse_cpus("0-2,5\n") == {0, 1, 2, 5}
+    assert parse_cpus("\n") == frozenset()
