@@ -1,0 +1,208 @@
+"""The seam of every isolation technology: an Environment boots an Instance, an Instance runs programs.
+
+A member is one short file: a subclass with its `kind`, its settings and `boot`. Its docstring is its
+study-file example. The registry (`environments/__init__.py`) imports it when it is asked for.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import ClassVar
+
+from primetime.errors import BootFailed, CommandFailed, CommandTimeout, UserError
+from primetime.host.cgroup import Cgroup
+from primetime.host.ledger import Ledger
+from primetime.images.guest import GuestImages
+from primetime.model import Command, EnvironmentSpec, Evidence, Fact, Footprint, Limits, Outcome, Scalar, Usability
+
+DATA_DIRECTORY = "/data"  # where the volume is, inside every environment
+READY_LINE = "primetime-ready"  # printed by the first process of the userland (images/data/ready)
+FILE_LIMIT_S = 60.0
+BOOT_LIMIT_S = 120.0  # domain.md J: ready times triple under host load
+
+
+class Storage(StrEnum):
+    """In which form an environment takes the volume."""
+
+    DIRECTORY = "directory"
+    DISK = "disk"
+
+
+class Attachment(StrEnum):
+    """How an environment is connected."""
+
+    HOST = "host"  # the host's own network
+    NAMESPACE = "namespace"  # a network namespace with a veth in the bridge
+    TAP = "tap"  # a tap device in the bridge
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One key that a study file may give an environment. The default's type is the value's type."""
+
+    name: str
+    default: Scalar
+    choices: tuple[Scalar, ...]  # empty: any value of the type
+    help: str
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """The network of one boot. Addresses are IPv4; `interface` is the host's end (veth or tap), "" for host."""
+
+    attachment: Attachment
+    address: str
+    prefix: int
+    gateway: str
+    mac: str
+    interface: str
+    namespace: str  # name under `ip netns`; "" unless attachment is NAMESPACE
+
+
+@dataclass(frozen=True, slots=True)
+class BootContext:
+    """Everything one boot may use. All of it is in the ledger already, except what `boot` itself makes."""
+
+    name: str  # unique on this device, [a-z0-9-]+, at most 20 characters
+    limits: Limits
+    volume: Path  # a fresh directory, or a fully written file with a fresh ext4, by `Environment.storage`
+    connection: Connection
+    images: GuestImages
+    cgroup: Cgroup  # made, with the limits of `limits` set where the kind wants it; children are put there
+    directory: Path  # private scratch of this boot (sockets, bundles, console), removed afterwards
+    ledger: Ledger
+    emulated: bool  # the survey found no hardware virtualisation: use TCG
+    first_sign_s: float = BOOT_LIMIT_S  # how long to wait for a guest kernel's first output
+    boot_limit_s: float = BOOT_LIMIT_S
+    vmm_cap_bytes: int = 0  # what VMM and guest may take together; 0: guest memory and the measured overhead
+    guest_settings: Mapping[str, str] = field(default_factory=dict)  # files of a guest kernel → value, as on the host
+
+
+class Instance(ABC):
+    """A booted environment. `started_at`, `ready_at`: host CLOCK_MONOTONIC seconds (contract §9)."""
+
+    started_at: float
+    ready_at: float
+
+    @abstractmethod
+    def run(self, command: Command) -> Outcome:
+        """Run a program inside, to its end. Raises CommandTimeout, EnvironmentDied, CommandFailed never."""
+
+    def put(self, path: str, content: bytes) -> None:
+        """Write a file inside, below the data directory or /tmp. Raises CommandFailed."""
+        argv = ("tee", path)
+        outcome = self.run(Command(argv, FILE_LIMIT_S, stdin=content))
+        if outcome.returncode != 0:
+            raise CommandFailed(argv, outcome.returncode, outcome.stderr)
+
+    def get(self, path: str) -> bytes:
+        """Read a file from inside. Raises CommandFailed."""
+        argv = ("cat", path)
+        outcome = self.run(Command(argv, FILE_LIMIT_S))
+        if outcome.returncode != 0:
+            raise CommandFailed(argv, outcome.returncode, outcome.stderr)
+        return outcome.stdout
+
+    @abstractmethod
+    def footprint(self) -> Footprint:
+        """Return what of the host belongs to this instance."""
+
+    @abstractmethod
+    def prove_limits(self) -> tuple[Fact, ...]:
+        """Show from inside (or from the limit's own file) that the limits hold; BootFailed when they do not."""
+
+    def evidence(self) -> Evidence:
+        """Return the isolation layer's own counters, by dotted name; empty where it has none."""
+        return {}
+
+    def equalise(self) -> tuple[Fact, ...]:
+        """Give a guest kernel the host's settings that change figures; facts of what it took. Nothing without one."""
+        return ()
+
+    def clock_offset(self) -> float | None:
+        """Return the guest's CLOCK_MONOTONIC less the host's, in seconds; None where it is the same clock."""
+        return None
+
+    def cached_bytes(self) -> int:
+        """Return the guest's page cache in bytes; 0 where it is the host's."""
+        return 0
+
+    def touch_memory(self) -> tuple[Fact, ...]:
+        """Touch all guest memory once and cap the VMM (contract §2); nothing to do without a guest kernel."""
+        return ()
+
+    def sync(self) -> None:
+        """Write the guest's dirty pages to its disk; nothing to do where the kernel is the host's."""
+
+    def drop_caches(self) -> None:
+        """Drop the guest's page cache; nothing to do where the kernel is the host's."""
+
+    def dirty_bytes(self) -> int:
+        """Return the guest's Dirty + Writeback bytes; 0 where the kernel is the host's."""
+        return 0
+
+    def console(self) -> bytes:
+        """Return the console's last 64 KiB."""
+        return b""
+
+
+class Environment(ABC):
+    """One isolation technology with its settings, checked and filled in."""
+
+    kind: ClassVar[str]
+    summary: ClassVar[str]
+    storage: ClassVar[Storage]
+    attachment: ClassVar[Attachment]
+    settings: ClassVar[tuple[Setting, ...]] = ()
+    guest_kernel: ClassVar[bool] = False  # it boots a kernel of its own
+    vmm_reserve_bytes: ClassVar[int] = 0  # what its VMM needs beside guest memory under budget = "total"
+
+    def __init__(self, spec: EnvironmentSpec) -> None:
+        self.spec = spec
+        self.values = check_settings(type(self), spec)
+
+    def printed_name(self) -> str:
+        """The name in tables: the label, with what a reader must know beside it."""
+        return self.spec.label
+
+    @abstractmethod
+    def missing(self) -> Usability | None:
+        """Say what this device lacks, without booting; None when it is worth trying."""
+
+    @abstractmethod
+    def boot(self, context: BootContext) -> AbstractContextManager[Instance]:
+        """Boot a fresh instance and end it with the block. Raises BootFailed with the step that failed."""
+
+    @abstractmethod
+    def usable(self) -> Usability:
+        """What is said when a boot has succeeded: the versions."""
+
+
+def check_settings(member: type[Environment], spec: EnvironmentSpec) -> dict[str, Scalar]:
+    """Return all settings of `member` with the study's values; UserError for an unknown or impossible one."""
+    known = {setting.name: setting for setting in member.settings}
+    for name, value in spec.settings.items():
+        where = f'environment "{spec.label}" ({spec.kind})'
+        if name not in known:
+            raise UserError(f"{where}: unknown setting {name!r}", f"known settings: {', '.join(known) or 'none'}")
+        setting = known[name]
+        if type(value) is not type(setting.default):
+            raise UserError(f"{where}: {name} must be a {type(setting.default).__name__}, not {value!r}", setting.help)
+        if setting.choices and value not in setting.choices:
+            allowed = ", ".join(str(choice) for choice in setting.choices)
+            raise UserError(f"{where}: {name} cannot be {value!r}", f"choose one of: {allowed}")
+    return {name: spec.settings.get(name, setting.default) for name, setting in known.items()}
+
+
+@contextmanager
+def failing_as(step: str) -> Iterator[None]:
+    """Name the boot step that failed: CommandFailed and OSError inside become BootFailed(step, …)."""
+    try:
+        yield
+    except (CommandFailed, CommandTimeout, OSError) as error:
+        raise BootFailed(step, str(error)) from error
