@@ -1,0 +1,169 @@
+"""The SQLite side of a campaign file: making one, recognising one, transactions, backup."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from primetime.errors import UserError
+from primetime.store.schema import APPLICATION_ID, FORMAT_VERSION, TABLES, VIEWS
+
+BUSY_LIMIT_S = 30.0
+SqlValue = str | int | float | bytes | None
+
+
+class Database:
+    """An open campaign file; a context manager. Every write is a transaction that is on disk when it returns."""
+
+    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
+        self.path = path
+        self._connection = connection
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file; what was written is safe already."""
+        self._connection.close()
+
+    def rows(self, sql: str, *values: SqlValue) -> list[sqlite3.Row]:
+        """Return the rows of a query."""
+        return self._connection.execute(sql, values).fetchall()
+
+    def cursor(self, sql: str) -> sqlite3.Cursor:
+        """Return a query's rows one by one, for what does not fit in memory."""
+        return self._connection.execute(sql)
+
+    def backup(self, path: Path) -> None:
+        """Write a consistent copy, also while another process writes. UserError when `path` exists."""
+        if path.exists():
+            raise UserError(f"{path} exists already", "give another name or remove it")
+        with closing(sqlite3.connect(path)) as target:
+            self._connection.backup(target)
+        give_to_user(path)
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield self._connection
+        except BaseException:
+            self._connection.execute("ROLLBACK")
+            raise
+        self._connection.execute("COMMIT")
+
+
+def create_database(path: Path) -> sqlite3.Connection:
+    """Make a new, empty campaign file, owned by the user who called sudo. UserError when `path` exists."""
+    if path.exists():
+        raise UserError(f"{path} exists already", f"primetime resume {path}, or give another name with -o")
+    try:
+        make_directory(path.parent)
+        path.touch(exist_ok=False)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise UserError(f"cannot write {path}: {reason.lower()}", "give a writable place with -o") from error
+    give_to_user(path)
+    connection = _connect(path, "rw")
+    try:
+        connection.executescript(
+            f"BEGIN IMMEDIATE; PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {FORMAT_VERSION};"
+            f"{TABLES}{VIEWS} COMMIT;"
+        )
+    except sqlite3.DatabaseError as error:  # no space, or a file system without locks
+        connection.close()
+        path.unlink(missing_ok=True)
+        raise UserError(f"cannot write {path}: {error}", "give another place with -o") from error
+    return connection
+
+
+def open_database(path: Path, *, write: bool) -> sqlite3.Connection:
+    """Open a campaign file. UserError when it is missing, foreign, newer, damaged or not readable."""
+    if not path.exists():
+        raise UserError(f"there is no campaign file {path}", "ls runs/ shows the campaigns of this directory")
+    if path.is_dir():
+        raise UserError(f"{path} is a directory, not a campaign file", f"ls {path}")
+    # A killed run leaves a journal that must be rolled back before anybody can read; that takes a writable file.
+    writable = os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)
+    if write and not writable:
+        raise UserError(f"no permission to write {path}", "sudo, or copy it to a place of yours")
+    connection: sqlite3.Connection | None = None
+    try:
+        connection = _connect(path, "rw" if writable else "ro")
+        _recognise(path, connection)
+        if not write:
+            connection.execute("PRAGMA query_only = ON")
+    except sqlite3.DatabaseError as error:
+        if connection is not None:
+            connection.close()
+        raise _explain(path, error) from error
+    except UserError:
+        if connection is not None:
+            connection.close()
+        raise
+    return connection
+
+
+def give_to_user(path: Path) -> None:
+    """Hand a file that root made to the user who called sudo."""
+    user, group = os.environ.get("SUDO_UID", ""), os.environ.get("SUDO_GID", "")
+    if os.geteuid() == 0 and user.isdecimal() and group.isdecimal():
+        with suppress(PermissionError):  # file systems without owners (FAT) say no, and need none
+            os.chown(path, int(user), int(group))
+
+
+def make_directory(directory: Path) -> None:
+    """Make a directory and what leads to it, owned by the user who called sudo."""
+    if not directory.exists():
+        make_directory(directory.parent)
+        directory.mkdir(exist_ok=True)
+        give_to_user(directory)
+
+
+def _connect(path: Path, mode: str) -> sqlite3.Connection:
+    connection = sqlite3.connect(
+        f"{path.absolute().as_uri()}?mode={mode}", uri=True, timeout=BUSY_LIMIT_S, isolation_level=None
+    )
+    connection.row_factory = sqlite3.Row
+    connection.execute("PRAGMA synchronous = EXTRA")
+    connection.execute("PRAGMA foreign_keys = ON")
+    return connection
+
+
+def _recognise(path: Path, connection: sqlite3.Connection) -> None:
+    application = connection.execute("PRAGMA application_id").fetchone()[0]
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    if path.stat().st_size == 0:
+        raise UserError(f"{path} is empty: its campaign never began", f"rm {path}")
+    if application != APPLICATION_ID:
+        raise UserError(f"{path} is not a campaign file of primetime", "give the .sqlite file of a campaign")
+    if version > FORMAT_VERSION:
+        raise UserError(
+            f"{path} was written by a newer primetime (format {version}, this one reads up to {FORMAT_VERSION})",
+            "pip install --upgrade primetime",
+        )
+    if connection.execute("SELECT count(*) FROM campaign_record").fetchone()[0] == 0:
+        raise UserError(f"{path} holds no campaign: it never began", f"rm {path}")
+
+
+def _explain(path: Path, error: sqlite3.DatabaseError) -> UserError:
+    code = getattr(error, "sqlite_errorcode", 0)
+    if code & 0xFF == sqlite3.SQLITE_READONLY:
+        return UserError(
+            f"{path} was interrupted while being written and must be mended first", f"sudo primetime report {path}"
+        )
+    if code & 0xFF == sqlite3.SQLITE_BUSY:
+        return UserError(f"{path} is in use by another program", "try again when it has ended")
+    if code & 0xFF == sqlite3.SQLITE_CANTOPEN:
+        return UserError(f"{path} cannot be opened", f"check its permissions: ls -l {path}")
+    return UserError(f"{path} is not a campaign file of primetime ({error})", "give the .sqlite file of a campaign")

@@ -1,0 +1,143 @@
+"""Reading a campaign file: the runner's questions. Analysis reads the views through `rows`."""
+
+from __future__ import annotations
+
+import json
+import math
+import sqlite3
+import zlib
+from typing import Any
+
+from primetime.model import BootStatus, CampaignState, Fact, Role, Slot, Study, TrialStatus
+from primetime.store.database import Database
+from primetime.store.records import Counts, OpenSlot
+from primetime.store.resolved import study_from_json
+
+RAW_ENCODING = "zlib"
+
+
+class CampaignReading(Database):
+    """The questions that runner, watch and analysis ask."""
+
+    def campaign(self) -> dict[str, Any]:
+        """Return the one row of the view `campaign`."""
+        return dict(self.rows("SELECT * FROM campaign")[0])
+
+    def study(self) -> Study:
+        """Return the study as it was resolved when the campaign began."""
+        return study_from_json(self.campaign()["resolved"])
+
+    def seed(self) -> int:
+        """Return the campaign's seed."""
+        return int(self.campaign()["seed"])
+
+    def state(self) -> CampaignState:
+        """Return whether the campaign runs, or why it stopped."""
+        return CampaignState(self.campaign()["state"])
+
+    def facts(self, scope: str | None = None) -> list[Fact]:
+        """Return facts in the order they came; one that changed (after a reboot, say) stands there with each value."""
+        found = self.rows("SELECT * FROM fact WHERE ? IS NULL OR scope = ? ORDER BY id", scope, scope)
+        return [Fact(row["name"], json.loads(row["value"]), row["scope"], row["scope_id"]) for row in found]
+
+    def blocks(self) -> list[int]:
+        """Return the indices of the blocks that are planned, in order."""
+        return [row["block"] for row in self.rows("SELECT DISTINCT block FROM slot ORDER BY block")]
+
+    def open_slots(self, block: int) -> list[OpenSlot]:
+        """Return the slots of `block` that have planned trials left, in order."""
+        found = self.rows("SELECT slot FROM slot WHERE block = ? ORDER BY ord", block)
+        slots = (self.open_slot(row["slot"]) for row in found)
+        return [slot for slot in slots if slot.remaining_points]
+
+    def open_slot(self, slot_id: int) -> OpenSlot:
+        """Return one slot with what is left of it, which may be nothing."""
+        row = self.rows("SELECT * FROM slot WHERE slot = ?", slot_id)[0]
+        return OpenSlot(slot_id, _slot(row), self._attempts(slot_id), self._remaining(slot_id))
+
+    def running_trials(self, boot: int) -> list[int]:
+        """Return the trials under way in a boot."""
+        found = self.rows("SELECT trial FROM trial WHERE boot = ? AND status = ?", boot, TrialStatus.RUNNING)
+        return [row["trial"] for row in found]
+
+    def environment_of(self, trial: int) -> str:
+        """Return the label of the environment that a trial belongs to."""
+        return str(self.rows("SELECT environment FROM trials WHERE trial = ?", trial)[0]["environment"])
+
+    def primary(self, point: str) -> str:
+        """Return the name of a point's primary metric."""
+        return str(self.rows("SELECT primary_metric FROM point WHERE point = ?", point)[0][0])
+
+    def counts(self) -> Counts:
+        """Count cells (slot, point): done if any of its trials is, else what became of the last one."""
+        cells = self.rows(
+            """SELECT CASE WHEN EXISTS (SELECT 1 FROM trial d
+                                        WHERE d.slot = t.slot AND d.point = t.point AND d.status = 'done')
+                      THEN 'done' ELSE t.status END AS became, count(*) AS cells
+               FROM trial t
+               WHERE t.trial = (SELECT max(trial) FROM trial l WHERE l.slot = t.slot AND l.point = t.point)
+               GROUP BY became"""
+        )
+        by = {row["became"]: row["cells"] for row in cells}
+        waiting = by.get(TrialStatus.PLANNED, 0) + by.get(TrialStatus.RUNNING, 0)
+        return Counts(
+            by.get(TrialStatus.DONE, 0), by.get(TrialStatus.FAILED, 0), by.get(TrialStatus.SKIPPED, 0), waiting
+        )
+
+    def log_ratios(self, point: str, metric: str, environment: str, baseline: str) -> list[tuple[int, float]]:
+        """Return (block, ln y_environment - ln y_baseline) of done trials in main slots, in block order."""
+        of_environment, of_baseline = (self._logs(point, metric, label) for label in (environment, baseline))
+        return [
+            (block, of_environment[block] - of_baseline[block])
+            for block in sorted(of_environment.keys() & of_baseline.keys())
+        ]
+
+    def raw(self, trial: int) -> dict[str, bytes]:
+        """Return a trial's raw output by name, unpacked."""
+        found = self.rows("SELECT name, content FROM raw WHERE trial = ?", trial)
+        return {row["name"]: zlib.decompress(row["content"]) for row in found}
+
+    def environments(self) -> list[sqlite3.Row]:
+        """Return every environment with what the survey said of it, in the order they were added."""
+        return self.rows("SELECT * FROM environment ORDER BY rowid")
+
+    def points(self) -> list[sqlite3.Row]:
+        """Return every point with its primary metric, in the order they were added."""
+        return self.rows("SELECT * FROM point ORDER BY rowid")
+
+    def boots(self) -> list[sqlite3.Row]:
+        """Return the view `boots` with slot, attempt and wall-clock start beside it, in the order of starting."""
+        return self.rows(
+            "SELECT boots.*, boot.slot, boot.attempt, boot.started_at FROM boots JOIN boot USING (boot) ORDER BY boot"
+        )
+
+    def trials(self) -> list[sqlite3.Row]:
+        """Return the view `trials` with slot and role beside it, in the order they were planned."""
+        return self.rows(
+            """SELECT trials.*, slot.slot, slot.role FROM trials JOIN trial USING (trial)
+               JOIN slot ON slot.slot = trial.slot ORDER BY trial"""
+        )
+
+    def _logs(self, point: str, metric: str, environment: str) -> dict[int, float]:
+        found = self.rows(
+            """SELECT slot.block, measurement.value FROM measurement JOIN trial USING (trial) JOIN slot USING (slot)
+               WHERE trial.point = ? AND measurement.metric = ? AND slot.environment = ? AND slot.role = ?
+               AND trial.status = ? AND measurement.value > 0""",
+            *(point, metric, environment, Role.MAIN, TrialStatus.DONE),
+        )
+        return {row["block"]: math.log(row["value"]) for row in found}
+
+    def _attempts(self, slot: int) -> int:
+        found = self.rows("SELECT count(*) FROM boot WHERE slot = ? AND status <> ?", slot, BootStatus.INTERRUPTED)
+        return int(found[0][0])
+
+    def _remaining(self, slot: int) -> tuple[tuple[int, str], ...]:
+        found = self.rows(
+            "SELECT trial, point FROM trial WHERE slot = ? AND status = ? ORDER BY ord", slot, TrialStatus.PLANNED
+        )
+        return tuple((row["trial"], row["point"]) for row in found)
+
+
+def _slot(row: sqlite3.Row) -> Slot:
+    points = tuple(json.loads(row["points"]))
+    return Slot(row["block"], row["ord"], row["environment"], Role(row["role"]), row["point_group"], points)
