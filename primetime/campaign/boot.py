@@ -1,0 +1,171 @@
+"""The life of a boot: settle → start → prove → touch → files → servers → layouts → trials → stop and verify."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from posixpath import dirname
+
+from primetime.campaign.device import BootStart, Device
+from primetime.campaign.proof import prove_threads, seen_inside
+from primetime.campaign.trial import Booted, Trial
+from primetime.environments.base import FILE_LIMIT_S, Environment, Instance, failing_as
+from primetime.errors import BootFailed, CommandFailed, EnvironmentDied
+from primetime.model import Command, Fact, Phase, Point, Recipe, SeriesChunk, TrialStatus, Where
+from primetime.store import CampaignFile, TrialResult
+from primetime.workloads import workload
+
+TrialListener = Callable[[int, Point, TrialResult | None], None]  # None: it starts now
+
+
+WRITTEN = "boot.disk_written_bytes"
+
+
+class Boot:
+    """One boot of one environment, with its trials. What is measured goes to the campaign between windows."""
+
+    def __init__(self, campaign: CampaignFile, device: Device, environment: Environment, how: BootStart) -> None:
+        self.campaign = campaign
+        self.device = device
+        self.environment = environment
+        self.how = how
+        self.boot_id = how.number
+        self.phases: list[Phase] = []
+
+    def carry_out(self, trials: Mapping[int, Point], tell: TrialListener) -> None:
+        """Measure `trials` (trial id → point) in order. Raises BootFailed, EnvironmentDied, Interrupted."""
+        written = self.device.written_bytes()
+        try:
+            with self.phase("settle"):
+                self.note(self.device.settle())
+            with ExitStack() as stack:
+                with self.phase("start"):
+                    instance = stack.enter_context(self.device.boot(self.environment, self.how))
+                with keeping_console(instance):
+                    self.measure(instance, trials, tell)
+                stopped_from = self.device.now()
+            self.phases.append(Phase("stop", stopped_from, self.device.now()))
+        finally:
+            self.note((Fact(WRITTEN, self.device.written_bytes() - written),))
+            self.campaign.add_phases(self.boot_id, self.phases)
+
+    def measure(self, instance: Instance, trials: Mapping[int, Point], tell: TrialListener) -> None:
+        """Everything that happens while the environment is up."""
+        self.note((Fact("boot.ready_s", instance.ready_at - instance.started_at),))
+        with self.phase("prove"):
+            self.note(instance.equalise())
+            self.note(instance.prove_limits())
+            self.note(prove_threads(instance.footprint(), self.device.environment_cpus()))
+            self.note(seen_inside(instance))
+        with self.phase("touch"):
+            self.note(instance.touch_memory())
+        footprint = instance.footprint()
+        size = self.device.footprint_bytes(footprint)
+        figures = {"ready_s": instance.ready_at - instance.started_at, "footprint_bytes": float(size)}
+        self.note((Fact("boot.footprint_bytes", size),))
+        with ExitStack() as stack:
+            recipes = self.recipes(trials.values())
+            with self.phase("files"):
+                self.put(instance, recipes)
+            with self.phase("servers"):
+                self.serve(stack, recipes)
+            with self.phase("layout"):
+                self.lay_out(instance, recipes)
+            sampler = stack.enter_context(self.device.watch(instance.footprint()))
+            booted = Booted(instance, sampler, figures)
+            for trial, point in trials.items():
+                self.one_trial(booted, trial, point, tell)
+            self.note((*sampler.facts(), Fact("host.boot_id", self.device.boot_id())))
+        self.note(tuple(Fact(f"evidence.{name}", value) for name, value in instance.evidence().items()))
+
+    def recipes(self, points: Iterable[Point]) -> list[Recipe]:
+        """What the points want that can be measured here."""
+        site = self.device.site
+        members = [(workload(point.workload), point) for point in points]
+        return [member.recipe(point, site) for member, point in members if not member.skip_reason(point, site)]
+
+    def one_trial(self, booted: Booted, trial_id: int, point: Point, tell: TrialListener) -> None:
+        """Measure one point and commit what it gave."""
+        member = workload(point.workload)
+        tell(trial_id, point, None)
+        reason = member.skip_reason(point, self.device.site)
+        self.campaign.begin_trial(trial_id, self.boot_id)
+        if reason:
+            result = TrialResult(TrialStatus.SKIPPED, reason)
+            chunks: tuple[SeriesChunk, ...] = ()
+        else:
+            trial = Trial(self.device, member, point, trial_id)
+            try:
+                result = trial.carry_out(booted)
+            finally:
+                self.phases.extend(trial.phases)
+            chunks = booted.sampler.chunks()
+        self.campaign.finish_trial(trial_id, result)
+        self.campaign.add_chunks(self.boot_id, chunks)
+        tell(trial_id, point, result)
+
+    def put(self, instance: Instance, recipes: list[Recipe]) -> None:
+        """Put the files that points bring along on their side; equal ones once."""
+        for file in dict.fromkeys(file for recipe in recipes for file in recipe.files):
+            if file.where is Where.PEER:
+                self.device.put_on_peer(file)
+                continue
+            with failing_as(f"file {file.path}"):
+                required(instance, ("mkdir", "-p", dirname(file.path)))
+                instance.put(file.path, file.content)
+                required(instance, ("chmod", f"{file.mode:o}", file.path))
+
+    def serve(self, stack: ExitStack, recipes: list[Recipe]) -> None:
+        """Start what must listen before a client can come; equal servers of several points only once."""
+        started: set[tuple[str, ...]] = set()
+        for step in [step for recipe in recipes for step in recipe.servers]:
+            if step.argv in started:
+                continue
+            started.add(step.argv)
+            if step.where is not Where.PEER:
+                raise BootFailed("servers", "a server inside the environment is not supported by this workload")
+            stack.enter_context(self.device.serve_on_peer(step))
+
+    def lay_out(self, instance: Instance, recipes: list[Recipe]) -> None:
+        """Write the files that points read or overwrite: once per boot, equal ones once."""
+        laid: set[str] = set()
+        for recipe in recipes:
+            if recipe.layout_key in laid:
+                continue
+            laid.add(recipe.layout_key)
+            for step in recipe.layout:
+                outcome = instance.run(Command(step.argv, step.timeout_s, step.stdin))
+                if outcome.returncode != 0:
+                    words = (outcome.stderr or outcome.stdout).decode(errors="replace").strip()
+                    raise BootFailed("layout", f"{step.argv[0]} ended with {outcome.returncode}: {words[-300:]}")
+
+    @contextmanager
+    def phase(self, name: str) -> Iterator[None]:
+        """Time a step of the boot."""
+        t0 = self.device.now()
+        try:
+            yield
+        finally:
+            self.phases.append(Phase(name, t0, self.device.now()))
+
+    def note(self, facts: tuple[Fact, ...]) -> None:
+        """Store facts of this boot."""
+        scoped = [Fact(fact.name, fact.value, "boot", str(self.boot_id)) for fact in facts]
+        self.campaign.add_facts(scoped)
+
+
+def required(instance: Instance, argv: tuple[str, ...]) -> None:
+    """Run a program that must succeed. Raises CommandFailed."""
+    outcome = instance.run(Command(argv, FILE_LIMIT_S))
+    if outcome.returncode != 0:
+        raise CommandFailed(argv, outcome.returncode, outcome.stderr)
+
+
+@contextmanager
+def keeping_console(instance: Instance) -> Iterator[None]:
+    """Let an error of the environment carry its console, which is gone once the boot is undone."""
+    try:
+        yield
+    except (BootFailed, EnvironmentDied) as error:
+        error.console = error.console or instance.console()
+        raise

@@ -1,0 +1,101 @@
+"""The machine under test as the runner sees it: it boots environments, flushes, waits and watches.
+
+`LinuxDevice` (linux_device.py) is the real one; `FakeDevice` (fake_device.py) has a known cost, so that
+order, resume, statistics and reports are tested without root.
+"""
+
+from __future__ import annotations
+
+import time
+from abc import ABC, abstractmethod
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+
+from primetime.environments.base import BOOT_LIMIT_S, Environment, Instance
+from primetime.instruments.sampler import Sampler
+from primetime.model import Fact, FileToPut, Footprint, Outcome, Site, Step
+
+BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+
+
+@dataclass(frozen=True, slots=True)
+class BootStart:
+    """How to boot. `number`, unique in the campaign, gives names and addresses; times in seconds.
+
+    `first_sign_s`: how long to wait for a guest kernel's first output.
+    """
+
+    number: int
+    emulated: bool = False
+    first_sign_s: float = BOOT_LIMIT_S
+    limit_s: float = BOOT_LIMIT_S
+
+
+class Device(ABC):
+    """What a boot and a trial ask of the machine."""
+
+    site: Site
+
+    @abstractmethod
+    def facts(self) -> tuple[Fact, ...]:
+        """Return what is true of the machine, the volume and the settings in force."""
+
+    @abstractmethod
+    def calibrate(self) -> tuple[Fact, ...]:
+        """Precondition the storage and measure the device's own limits: once per campaign, before block 1."""
+
+    @abstractmethod
+    def written_bytes(self) -> int:
+        """Return what the tested disk has written since the host started; 0 where it does not count."""
+
+    @abstractmethod
+    def settle(self) -> tuple[Fact, ...]:
+        """Wait until the device is cool and quiet, or the pace's limits are over; say what was reached."""
+
+    @abstractmethod
+    def boot(self, environment: Environment, how: BootStart) -> AbstractContextManager[Instance]:
+        """Boot on a fresh volume; leaving the block ends it and verifies that nothing is left.
+
+        Raises BootFailed, UndoFailed.
+        """
+
+    @abstractmethod
+    def flush(self) -> None:
+        """Write the host's dirty pages, drop its caches and wait until nothing is dirty."""
+
+    @abstractmethod
+    def sync(self) -> None:
+        """Write the host's dirty pages."""
+
+    @abstractmethod
+    def watch(self, footprint: Footprint) -> AbstractContextManager[Sampler]:
+        """Sample the instruments as long as the block lasts."""
+
+    @abstractmethod
+    def footprint_bytes(self, footprint: Footprint) -> int:
+        """Return the host memory that a footprint takes, in bytes (contract §9)."""
+
+    @abstractmethod
+    def run_on_peer(self, step: Step) -> Outcome:
+        """Run a step's program on the peer."""
+
+    @abstractmethod
+    def put_on_peer(self, file: FileToPut) -> None:
+        """Write a file on the peer; nothing where the peer is the user's own machine."""
+
+    @abstractmethod
+    def serve_on_peer(self, step: Step) -> AbstractContextManager[None]:
+        """Keep a step's program running on the peer as long as the block lasts."""
+
+    @abstractmethod
+    def environment_cpus(self) -> frozenset[int]:
+        """Return the CPUs that the environment and what serves it may use."""
+
+    def boot_id(self) -> str:
+        """Return what tells one start of the host from the next."""
+        return BOOT_ID.read_text(encoding="ascii").strip()
+
+    def now(self) -> float:
+        """Return host CLOCK_MONOTONIC, in seconds."""
+        return time.monotonic()

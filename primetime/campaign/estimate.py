@@ -1,0 +1,68 @@
+"""What a study will cost: trials, time, gigabytes written, space. Before anything runs, so from constants."""
+
+from __future__ import annotations
+
+from collections.abc import Set
+from dataclasses import replace
+
+from primetime.environments import environment_class
+from primetime.environments.base import Storage
+from primetime.model import EnvironmentSpec, Estimate, Point, Recipe, Site, Study
+from primetime.workloads import workload
+
+BOOT_S = {"native": 0.5, "runc": 0.6, "gvisor": 1.0}  # start and stop, without the study's settling
+GUEST_BOOT_S = 5.0
+EMULATED_BOOT_S = 25.0
+TRIAL_S = 1.2  # flush, warm-up, drain and commit around a window
+EMULATED_TRIAL_S = 6.0
+LAYOUT_RATE = 100e6  # bytes per second
+PLANNED_SITE = Site(data_dir="/data", logical_block=512, peer="peer")
+
+
+def estimate_study(study: Study, one_block: Set[str], site: Site = PLANNED_SITE) -> Estimate:
+    """Estimate the most that a study can take: all its blocks, no point retired early.
+
+    blocks.budget bounds the time only: how many blocks it lets begin depends on how fast the device is.
+    """
+    site = replace(site, smoke=study.smoke)
+    blocks = 1 if study.smoke else study.stopping.max_blocks
+    trials, written, first_s, later_s = 0, 0, 0.0, 0.0  # seconds: of block 1, and of each block after it
+    again = study.stopping.aa and not study.smoke  # the baseline's A/A slot
+    baseline = [spec for spec in study.environments if again and spec.label == study.baseline]
+    for spec in (*study.environments, *baseline):
+        once = spec.label in one_block
+        boot_trials, boot_seconds, boot_written = boot_cost(study, spec, once, site)
+        trials += boot_trials * (1 if once else blocks)
+        written += boot_written * (1 if once else blocks)
+        first_s += boot_seconds
+        later_s += 0.0 if once else boot_seconds
+    budget_s = max(first_s, study.stopping.budget_s + later_s)  # a block that began before its end is finished
+    seconds = min(first_s + (blocks - 1) * later_s, budget_s)
+    disk = any(environment_class(spec.kind).storage is Storage.DISK for spec in study.environments)
+    size = study.volume.size_bytes
+    return Estimate(trials, seconds, written + (size if disk else 0), size * (2 if disk else 1))
+
+
+def boot_cost(study: Study, spec: EnvironmentSpec, emulated: bool, site: Site) -> tuple[int, float, int]:
+    """Trials, seconds and bytes of one block's boots of one environment."""
+    recipes = [(point, workload(point.workload).recipe(point, site)) for point in study.points]
+    groups = {point.group for point in study.points}
+    own = EMULATED_BOOT_S if emulated else BOOT_S.get(spec.kind, GUEST_BOOT_S)
+    seconds = len(groups) * (own + study.pace.settle_s)
+    per_trial = EMULATED_TRIAL_S if emulated else TRIAL_S
+    seconds += sum(recipe.duration_s + per_trial for _, recipe in recipes)
+    layout = layout_bytes(recipes)
+    written = layout + sum(recipe.bytes_written for _, recipe in recipes)
+    if environment_class(spec.kind).storage is Storage.DISK:
+        written += len(groups) * format_bytes(study.volume.size_bytes)
+    return len(recipes), seconds + layout / LAYOUT_RATE, written
+
+
+def format_bytes(size: int) -> int:
+    """Bytes that mkfs.ext4 writes at every boot, rounded up from what mke2fs 1.47 wrote with our options."""
+    return round(size * (0.10 if size < 512 * 2**20 else 0.05))
+
+
+def layout_bytes(recipes: list[tuple[Point, Recipe]]) -> int:
+    """Bytes of the files that are laid out: equal files of one group once."""
+    return sum({(point.group, recipe.layout_key): recipe.layout_bytes for point, recipe in recipes}.values())

@@ -1,0 +1,79 @@
+"""What this device can run, found by trying: behind `doctor`, and before every campaign.
+
+Each environment is booted once with the study's limits and runs `true`. A KVM that opens is not yet KVM:
+back ends exist on which an ordinary guest kernel spins forever, so an environment with a guest kernel
+is tried with hardware virtualisation first, given little time for a first sign, then under emulation.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from pathlib import Path
+
+from primetime.campaign.device import BootStart, Device
+from primetime.environments.base import Environment
+from primetime.errors import BootFailed, CommandFailed, CommandTimeout, EnvironmentDied
+from primetime.model import Command, Usability, Usable
+
+KVM = Path("/dev/kvm")
+FIRST_SIGN_S = 15.0
+TRY_NUMBER = 60000  # names of trial boots; the boots of a campaign count from 1
+COMMAND_LIMIT_S = 30.0
+
+
+def survey(device: Device, environments: Iterable[Environment], tell: Callable[[str], None]) -> dict[str, Usability]:
+    """Try every environment; return what was found by label. `tell` hears what is being tried."""
+    found: dict[str, Usability] = {}
+    for number, environment in enumerate(environments, start=TRY_NUMBER):
+        tell(f"trying {environment.spec.label}")
+        found[environment.spec.label] = try_environment(device, environment, number)
+    return found
+
+
+def try_environment(device: Device, environment: Environment, number: int) -> Usability:
+    """Try one environment, with KVM and without where that is a question."""
+    lacking = environment.missing()
+    if lacking is not None:
+        return lacking
+    if not environment.guest_kernel:
+        return boot_once(device, environment, BootStart(number))
+    no_kvm = kvm_missing()
+    if not no_kvm:
+        with_kvm = boot_once(device, environment, BootStart(number, first_sign_s=FIRST_SIGN_S))
+        if with_kvm.state is not Usable.NO:
+            return with_kvm
+        no_kvm = f"/dev/kvm opens, but a guest does not run on it ({with_kvm.reason})"
+    emulated = boot_once(device, environment, BootStart(number, emulated=True))
+    if emulated.state is Usable.NO:
+        return replace(emulated, reason=f"{no_kvm}; emulated: {emulated.reason}")
+    return replace(
+        emulated,
+        state=Usable.CAVEAT,
+        emulated=True,
+        reason=f"{no_kvm}: emulated by TCG, its figures say nothing about speed",
+        remedy="use a device whose CPU and firmware give Linux a working KVM",
+    )
+
+
+def boot_once(device: Device, environment: Environment, how: BootStart) -> Usability:
+    """Boot, prove the limits and run `true`; name the step that failed."""
+    try:
+        with device.boot(environment, how) as instance:
+            instance.prove_limits()
+            outcome = instance.run(Command(("true",), COMMAND_LIMIT_S))
+            if outcome.returncode != 0:
+                return Usability(environment.kind, Usable.NO, f"`true` ended with exit code {outcome.returncode}")
+            return environment.usable()
+    except (BootFailed, EnvironmentDied, CommandFailed, CommandTimeout) as error:
+        return Usability(environment.kind, Usable.NO, error.message)
+
+
+def kvm_missing() -> str:
+    """Say why hardware virtualisation cannot even be tried; "" when it can."""
+    if not KVM.exists():
+        return "there is no /dev/kvm"
+    if not os.access(KVM, os.R_OK | os.W_OK):
+        return "/dev/kvm may not be opened"
+    return ""

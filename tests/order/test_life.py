@@ -1,0 +1,223 @@
+"""The order in which things happen in a boot and a trial, and what a failing boot costs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from primetime.campaign.fake_device import FakeDevice
+from primetime.campaign.groups import grouped
+from primetime.campaign.runner import Run, Runner
+from primetime.campaign.study_file import load_study
+from primetime.environments import environment
+from primetime.errors import Interrupted, UserError
+from primetime.model import (
+    CampaignState,
+    EnvironmentSpec,
+    Event,
+    FlashSpec,
+    LimitSpec,
+    Pace,
+    Point,
+    Scalar,
+    Stopping,
+    Study,
+    TrialEnded,
+    Usability,
+    Usable,
+    VolumeSpec,
+)
+from primetime.store import CampaignFile
+from primetime.workloads import workload
+
+BLOCKS = 3
+Settings = Mapping[str, Scalar]
+
+
+def made_study(settings: Mapping[str, Settings], points: int = 2) -> Study:
+    member = workload("fake")
+    names = [f"work-{number}" for number in range(points)]
+    return Study(
+        name="made",
+        title="made for a test",
+        quick=True,
+        baseline="native",
+        environments=tuple(EnvironmentSpec(label, "fake", given) for label, given in settings.items()),
+        points=tuple(Point(name, "fake", member.check(name, {})) for name in names),
+        limits=LimitSpec(1, 2**28, "guest", 0),
+        volume=VolumeSpec("image", "/nowhere", 2**26),
+        stopping=Stopping(BLOCKS, BLOCKS, 0.05, 3600.0),
+        pace=Pace(0.0, 0.0, 0.0, 0.0),
+        peer="",
+        margins={"default": 0.05},
+    )
+
+
+class Campaign:
+    """A campaign on a fake device, run as far as it goes."""
+
+    def __init__(self, path: Path, study: Study) -> None:
+        self.study = study
+        self.device = FakeDevice()
+        self.members = {spec.label: environment(spec) for spec in study.environments}
+        self.events: list[Event] = []
+        self.file = CampaignFile.create(path, study, 7, "fake")
+        for point in study.points:
+            self.file.add_point(point, workload("fake").primary(point))
+        for label, member in self.members.items():
+            self.file.add_environment(member.spec, label, Usability("fake", Usable.YES))
+
+    def run(self, usability: Mapping[str, Usability] | None = None, resumed: bool = False) -> CampaignState:
+        found = {label: Usability("fake", Usable.YES) for label in self.members} | dict(usability or {})
+        run = Run(self.file, self.study, self.device, self.members, found, self.events.append)
+        return Runner(run).carry_out(resumed)
+
+    def done(self) -> list[tuple[object, ...]]:
+        rows = self.file.rows("SELECT block, environment, point FROM trials WHERE status = 'done' ORDER BY trial")
+        return [tuple(row) for row in rows]
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Iterator[Path]:
+    return tmp_path / "made.sqlite"
+
+
+def test_life_of_a_boot(path: Path) -> None:
+    campaign = Campaign(path, made_study({"native": {}}, points=1))
+    campaign.run()
+    life = ["settle", "boot native", "flush", "end native"]
+    assert campaign.device.acts == life * BLOCKS
+
+
+def test_every_cell_is_measured_once(path: Path) -> None:
+    campaign = Campaign(path, made_study({"native": {}, "slow": {"factor": 0.5}}))
+    assert campaign.run() in (CampaignState.BLOCKS, CampaignState.WIDTH)
+    cells = campaign.done()
+    assert len(cells) == len(set(cells)) == BLOCKS * 2 * 2
+
+
+def test_points_stand_in_the_same_order_for_all_environments_of_a_block(path: Path) -> None:
+    campaign = Campaign(path, made_study({"native": {}, "slow": {}}, points=5))
+    campaign.run()
+    for block in range(1, BLOCKS + 1):
+        orders = {
+            label: [point for b, environment_, point in campaign.done() if b == block and environment_ == label]
+            for label in ("native", "slow")
+        }
+        assert orders["native"] == orders["slow"]
+
+
+def test_a_boot_that_fails_once_gets_another_attempt(path: Path) -> None:
+    campaign = Campaign(path, made_study({"native": {}, "shaky": {"fail_boots": 1}}))
+    campaign.run()
+    assert len(campaign.done()) == BLOCKS * 2 * 2
+    failed = campaign.file.rows("SELECT reason FROM boots WHERE status = 'failed'")
+    assert [row["reason"] for row in failed] == ["fake start: it was told to fail"]
+    consoles = campaign.file.rows("SELECT count(*) FROM raw_output WHERE boot IS NOT NULL")
+    assert consoles[0][0] == 1
+
+
+def test_an_environment_that_dies_in_a_trial_keeps_its_finished_trials(path: Path) -> None:
+    campaign = Campaign(path, made_study({"native": {}, "mortal": {"die_after": 2}}, points=3))
+    campaign.run()
+    mortal = [cell for cell in campaign.done() if cell[1] == "mortal"]
+    assert len(mortal) == len(set(mortal)) == BLOCKS * 2, "two attempts, each dies in its second trial"
+    reasons = campaign.file.rows("SELECT DISTINCT reason FROM trials WHERE status = 'failed'")
+    assert all("died" in row["reason"] or "told to die" in row["reason"] for row in reasons)
+    assert campaign.file.counts().failed == BLOCKS
+
+
+def test_what_cannot_run_here_is_skipped_with_the_reason(path: Path) -> None:
+    campaign = Campaign(path, made_study({"native": {}, "other": {}}))
+    campaign.run({"other": Usability("fake", Usable.NO, "there is no such thing here")})
+    skipped = campaign.file.rows("SELECT DISTINCT reason FROM trials WHERE status = 'skipped'")
+    assert [row["reason"] for row in skipped] == ["there is no such thing here"]
+    assert campaign.file.counts().failed == 0
+
+
+def test_emulated_environments_get_one_block(path: Path) -> None:
+    campaign = Campaign(path, made_study({"native": {}, "vm": {}}))
+    campaign.run({"vm": Usability("fake", Usable.CAVEAT, "emulated", emulated=True)})
+    assert {cell[0] for cell in campaign.done() if cell[1] == "vm"} == {1}
+    assert {cell[0] for cell in campaign.done() if cell[1] == "native"} == set(range(1, BLOCKS + 1))
+
+
+def test_resume_runs_what_is_left_and_nothing_twice(path: Path) -> None:
+    campaign = Campaign(path, made_study({"native": {}, "slow": {}}))
+    limit = 5
+
+    def stop(event: Event) -> None:
+        campaign.events.append(event)
+        ended = sum(isinstance(one, TrialEnded) for one in campaign.events)
+        if ended == limit and isinstance(event, TrialEnded):
+            raise Interrupted("stopped by the test")
+
+    found = {label: Usability("fake", Usable.YES) for label in campaign.members}
+    run = Run(campaign.file, campaign.study, campaign.device, campaign.members, found, stop)
+    with pytest.raises(Interrupted):
+        Runner(run).carry_out(resumed=False)
+    before = campaign.done()
+    assert len(before) == limit
+    campaign.file.interrupted()
+    campaign.run(resumed=True)
+    after = campaign.done()
+    assert after[:limit] == before
+    assert len(after) == len(set(after)) == BLOCKS * 2 * 2
+
+
+def test_an_interrupted_plan_is_the_plan_of_an_uninterrupted_run(tmp_path: Path) -> None:
+    whole = Campaign(tmp_path / "whole.sqlite", made_study({"native": {}, "slow": {}}))
+    whole.run()
+    again = Campaign(tmp_path / "again.sqlite", made_study({"native": {}, "slow": {}}))
+    again.run()
+    assert whole.done() == again.done()
+
+
+def test_points_retire_when_their_interval_is_narrow(path: Path) -> None:
+    study = made_study({"native": {}, "slow": {"factor": 0.5, "noise": 0.001}})
+    campaign = Campaign(path, replace(study, stopping=Stopping(3, 30, 0.05, 3600.0)))
+    assert campaign.run() is CampaignState.WIDTH
+    assert max(campaign.file.blocks()) < 30
+
+
+def test_the_baseline_stands_once_more_in_every_block_where_asked(path: Path) -> None:
+    study = made_study({"native": {}, "slow": {}})
+    campaign = Campaign(path, replace(study, stopping=Stopping(BLOCKS, BLOCKS, 0.05, 3600.0, aa=True)))
+    campaign.run()
+    boots = campaign.file.rows("SELECT environment, role, count(*) AS boots FROM boots GROUP BY 1, 2 ORDER BY 1, 2")
+    assert [tuple(row) for row in boots] == [("native", "aa", 3), ("native", "main", 3), ("slow", "main", 3)]
+
+
+def test_nothing_more_is_measured_once_enough_was_written(path: Path) -> None:
+    study = replace(made_study({"native": {}, "slow": {}}), flash=FlashSpec(max_bytes_written=300))
+    campaign = Campaign(path, study)
+    campaign.device.wear = 100
+    assert campaign.run() is CampaignState.BUDGET
+    assert len(campaign.file.rows("SELECT boot FROM boots")) == 3
+    skipped = campaign.file.rows("SELECT DISTINCT reason FROM trials WHERE status = 'skipped'")
+    assert [row["reason"] for row in skipped] == ["flash.max_bytes_written is reached"]
+
+
+def test_a_study_that_asks_for_reboots_stops_and_insists(path: Path) -> None:
+    study = made_study({"native": {}})
+    campaign = Campaign(path, replace(study, stopping=Stopping(BLOCKS, BLOCKS, 0.05, 3600.0, reboot_every=1)))
+    with pytest.raises(Interrupted, match="reboot this host now"):
+        campaign.run()
+    with pytest.raises(UserError, match="between blocks 1 and 2"):
+        campaign.run(resumed=True)
+    campaign.device.boots_of_host += 1
+    with pytest.raises(Interrupted):
+        campaign.run(resumed=True)
+    assert {cell[0] for cell in campaign.done()} == {1, 2}
+
+
+def test_many_points_are_split_into_groups_with_boots_of_their_own() -> None:
+    study = load_study("quick")
+    long = replace(study.points[0], params={**study.points[0].params, "runtime": 600.0})
+    points = tuple(replace(long, name=f"p{number}") for number in range(3))
+    split = grouped(replace(study, points=points))
+    assert [point.group for point in split.points] == [0, 1, 2]
+    assert [point.group for point in grouped(study).points] == [0, 0, 0, 0]
