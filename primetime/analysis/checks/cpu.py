@@ -1,0 +1,74 @@
+"""Contract §3: four CPU sets, every thread in its place, a bill that closes, CPU outside the limit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from primetime.analysis.data import CampaignData
+from primetime.analysis.scope import CAMPAIGN, scope_of
+from primetime.analysis.told import boot_numbers, boot_values, campaign_fact, means, percent
+from primetime.model import QualityWarning, Severity
+
+RESIDUAL = 0.05  # of busy
+OUTSIDE = 0.01  # of busy
+CPU_METRICS = ("cpu_busy", "cpu_per_gb", "cpu_per_gbit", "cpu_per_million")
+
+
+def shared_sets(data: CampaignData) -> Iterator[QualityWarning]:
+    """The environment shares CPUs with the peer, with primetime or with the kernel's own work."""
+    if campaign_fact(data, "cpu.sets_shared"):
+        cpus = campaign_fact(data, "cpu.set.environment")
+        sentence = f"the environment's CPUs ({cpus}) are shared with the peer, primetime or the kernel's own work"
+        yield QualityWarning("cpu-sets-shared", Severity.WARNING, CAMPAIGN, sentence)
+
+
+def strays(data: CampaignData) -> Iterator[QualityWarning]:
+    """Threads that serve an environment and may run outside its CPUs."""
+    named = boot_values(data, "proof.strays_named")
+    for label, counts in boot_numbers(data, "proof.strays").items():
+        if max(counts) > 0:
+            who = next((str(value) for value in named.get(label, []) if value), "")
+            sentence = f"{label}: up to {max(counts):g} threads may run outside its CPU set ({who})"
+            yield QualityWarning("strays", Severity.WARNING, scope_of(label), sentence, {"threads": max(counts)})
+
+
+def open_bill(data: CampaignData) -> Iterator[QualityWarning]:
+    """More than 5 % of busy CPU time is charged to nobody: no verdict on CPU figures."""
+    for label in data.environments:
+        found = {point: means(data, point, label) for point in data.points}
+        open_points = {point: values for point, values in found.items() if is_open(values)}
+        if not open_points:
+            continue
+        parts = (
+            f"{point} {percent(values['cpu_residual'], values['cpu_busy'])}" for point, values in open_points.items()
+        )
+        sentence = (
+            f"the CPU bill of {label} does not close, part of busy time is charged to no task: {', '.join(parts)}"
+        )
+        for point, values in open_points.items():
+            figures: dict[str, float | str] = {"residual": values["cpu_residual"], "busy": values["cpu_busy"]}
+            for metric in CPU_METRICS:
+                if metric in values:
+                    scope = scope_of(label, point, metric)
+                    yield QualityWarning("cpu-bill-open", Severity.FORBIDS, scope, sentence, figures)
+
+
+def is_open(values: Mapping[str, float]) -> bool:
+    """Whether a bill's residual is over the limit; False where no bill was measured."""
+    busy, residual = values.get("cpu_busy", 0.0), values.get("cpu_residual", 0.0)
+    return busy > 0 and abs(residual) > RESIDUAL * busy
+
+
+def outside_limit(data: CampaignData) -> Iterator[QualityWarning]:
+    """CPU time that serves an environment but lies outside its limit (vhost, other kernel threads)."""
+    for point in data.points:
+        for label in data.environments:
+            found = means(data, point, label)
+            outside, busy = found.get("cpu_outside", 0.0), found.get("cpu_busy", 0.0)
+            if busy and outside > OUTSIDE * busy:
+                sentence = (
+                    f"{label} in {point} uses {outside:.3f} CPU s ({percent(outside, busy)} of busy) outside its limit"
+                )
+                yield QualityWarning(
+                    "cpu-outside-limit", Severity.NOTE, scope_of(label, point), sentence, {"cpu_s": outside}
+                )

@@ -1,0 +1,107 @@
+"""Contract §5, §8: quiet before, nothing foreign within, drained after; blocks that are not too long."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from primetime.analysis.data import CampaignData
+from primetime.analysis.scope import CAMPAIGN, scope_of
+from primetime.analysis.told import boot_numbers, boot_values, campaign_fact, means, percent
+from primetime.model import QualityWarning, Severity
+
+BUSY = 0.20  # of all CPUs, at the end of settling
+FOREIGN_PACKETS = 20.0  # a second: ARP and the like are fewer
+FLUSHED = 0.5  # flushes of the device per sync of the workload
+ABSORBED = 0.9  # drained rate over acknowledged rate
+BLOCK_LIMIT_S = 45 * 60.0
+
+
+def restless(data: CampaignData) -> Iterator[QualityWarning]:
+    """Boots that began while the device was busy with something else."""
+    for label, fractions in boot_numbers(data, "settle.busy_fraction").items():
+        loud = [fraction for fraction in fractions if fraction > BUSY]
+        if loud:
+            sentence = (
+                f"{label}: before {len(loud)} of {len(fractions)} boots the device was busy with something else "
+                f"(up to {100 * max(loud):.0f} % of all CPUs)"
+            )
+            yield QualityWarning("restless", Severity.WARNING, scope_of(label), sentence, {"boots": float(len(loud))})
+
+
+def foreign_packets(data: CampaignData) -> Iterator[QualityWarning]:
+    """Traffic on the control interface inside windows: somebody visited while it was measured."""
+    for trial in data.trials:
+        packets, seconds = trial.values.get("control_packets", 0.0), trial.duration_s or 0.0
+        if seconds and packets / seconds > FOREIGN_PACKETS:
+            sentence = f"{packets:.0f} packets on the control interface during {trial.point} of {trial.environment}"
+            scope = scope_of(trial.environment, trial.point)
+            yield QualityWarning("foreign-packets", Severity.WARNING, scope, sentence, {"packets": packets})
+
+
+def absorbed_writes(data: CampaignData) -> Iterator[QualityWarning]:
+    """Writes that were acknowledged long before they were on the device: the rate is the cache's."""
+    for point in data.points:
+        for label in data.environments:
+            found = means(data, point, label)
+            rate, drained = found.get("rate", 0.0), found.get("drained_rate", 0.0)
+            if drained and drained < ABSORBED * rate:
+                sentence = (
+                    f"{label} in {point}: {rate / 1e6:.1f} MB/s were acknowledged, {drained / 1e6:.1f} MB/s with the "
+                    "drain: the difference was in memory when the run ended"
+                )
+                yield QualityWarning("absorbed-writes", Severity.WARNING, scope_of(label, point), sentence)
+
+
+def not_durable(data: CampaignData) -> Iterator[QualityWarning]:
+    """Synced writes for which the device was not told to flush, or that did not reach it: they are not durable.
+
+    A device without a volatile cache ("write through") needs no flushes.
+    """
+    cached = str(campaign_fact(data, "disk.queue.write_cache")) == "write back"
+    for record in data.points.values():
+        for label in data.environments if record.point.params.get("fsync") else ():
+            found = means(data, record.name, label)
+            said = undone_syncs(found, float(record.point.params["bs"])) if cached else ""
+            work, written = found.get("work_bytes", 0.0), found.get("disk_written")
+            if not said and written is not None and written < ABSORBED * work:
+                said = f"{percent(written, work)} of the bytes reached the device"
+            if said:
+                sentence = f"{label} in {record.name}: {said}: its synced writes are not durable"
+                yield QualityWarning("not-durable", Severity.FORBIDS, scope_of(label, record.name), sentence)
+
+
+def undone_syncs(found: Mapping[str, float], block: float) -> str:
+    """Say how many flushes the device got for how many syncs, when they are too few; "" when they are not."""
+    flushes, per_sync = found.get("disk_flushes"), found.get("writes_per_sync", 0.0)
+    if flushes is None or not per_sync:
+        return ""
+    syncs = found.get("work_bytes", 0.0) / block / per_sync
+    return f"{syncs:.0f} syncs gave the device {flushes:.0f} flushes" if flushes < FLUSHED * syncs else ""
+
+
+def long_blocks(data: CampaignData) -> Iterator[QualityWarning]:
+    """Blocks over 45 minutes: environments that are compared lie too far apart in time."""
+    groups = {record.point.group for record in data.points.values()}
+    spans: dict[int, list[float]] = {}
+    for boot in data.boots:
+        spans.setdefault(boot.block, []).extend([boot.t0, boot.t1 if boot.t1 is not None else boot.t0])
+    long = {block: max(times) - min(times) for block, times in spans.items()}
+    over = [block for block, seconds in long.items() if seconds > BLOCK_LIMIT_S * max(1, len(groups))]
+    if over:
+        sentence = f"{len(over)} of {len(long)} blocks took longer than 45 minutes"
+        yield QualityWarning("long-blocks", Severity.WARNING, CAMPAIGN, sentence, {"blocks": float(len(over))})
+
+
+def rebooted(data: CampaignData) -> Iterator[QualityWarning]:
+    """The host was restarted in between: a level of its own, recorded."""
+    starts = {str(value) for values in boot_values(data, "host.boot_id").values() for value in values}
+    if len(starts) > 1:
+        sentence = f"the host was rebooted {len(starts) - 1} times during the campaign"
+        yield QualityWarning("host-rebooted", Severity.NOTE, CAMPAIGN, sentence, {"starts": float(len(starts))})
+
+
+def swap_on(data: CampaignData) -> Iterator[QualityWarning]:
+    """Swap lets a limited environment use more than its memory."""
+    if campaign_fact(data, "swap.devices") not in (None, 0):
+        sentence = "the host has swap: memory limits push pages there instead of failing"
+        yield QualityWarning("swap-on", Severity.NOTE, CAMPAIGN, sentence)

@@ -1,0 +1,193 @@
+"""A campaign as plain data: read once, then nothing of analysis touches the file again."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from primetime.model import (
+    BootStatus,
+    Direction,
+    EnvironmentSpec,
+    Fact,
+    Metric,
+    MetricKind,
+    Point,
+    Role,
+    Study,
+    TrialStatus,
+    Usable,
+)
+from primetime.store import CampaignFile
+
+
+@dataclass(frozen=True, slots=True)
+class EnvironmentRecord:
+    """An environment and what the survey said of it."""
+
+    spec: EnvironmentSpec
+    printed_name: str
+    usable: Usable
+    reason: str
+    remedy: str
+    emulated: bool
+    versions: Mapping[str, str]
+
+    @property
+    def label(self) -> str:
+        return self.spec.label
+
+
+@dataclass(frozen=True, slots=True)
+class PointRecord:
+    """A point and the one metric that verdicts are about."""
+
+    point: Point
+    primary: str
+
+    @property
+    def name(self) -> str:
+        return self.point.name
+
+
+@dataclass(frozen=True, slots=True)
+class BootRecord:
+    """One boot. `t0`, `t1`: host CLOCK_MONOTONIC seconds; `t1` is None when primetime was killed in it."""
+
+    boot: int
+    block: int
+    environment: str
+    role: Role
+    status: BootStatus
+    reason: str
+    t0: float
+    t1: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class TrialRecord:
+    """One trial with its figures by metric name. `slot` and `point` are its cell."""
+
+    trial: int
+    boot: int | None
+    slot: int
+    block: int
+    environment: str
+    role: Role
+    point: str
+    status: TrialStatus
+    reason: str
+    started_at: str
+    duration_s: float | None
+    values: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignData:
+    """All of a campaign but its series and raw output."""
+
+    path: Path
+    campaign: Mapping[str, str | int]  # the view `campaign`
+    study: Study
+    environments: Mapping[str, EnvironmentRecord]
+    points: Mapping[str, PointRecord]
+    boots: tuple[BootRecord, ...]
+    trials: tuple[TrialRecord, ...]
+    metrics: Mapping[str, Mapping[str, Metric]]  # point → metric name → metric
+    facts: tuple[Fact, ...]
+
+    def done(self, point: str, environment: str) -> tuple[TrialRecord, ...]:
+        """Return the finished trials of a point in the main slots of an environment, in block order."""
+        found = (
+            trial
+            for trial in self.trials
+            if trial.point == point
+            and trial.environment == environment
+            and trial.role is Role.MAIN
+            and trial.status is TrialStatus.DONE
+        )
+        return tuple(sorted(found, key=lambda trial: trial.block))
+
+
+def load(path: Path) -> CampaignData:
+    """Read a campaign file, opened read-only. UserError when it cannot be read."""
+    with CampaignFile.open(path, write=False) as file:
+        metrics, values = _measurements(file)
+        environments = [_environment(row) for row in file.environments()]
+        points = [_point(row) for row in file.points()]
+        return CampaignData(
+            path=path,
+            campaign=file.campaign(),
+            study=file.study(),
+            environments={record.label: record for record in environments},
+            points={record.name: record for record in points},
+            boots=tuple(_boot(row) for row in file.boots()),
+            trials=tuple(_trial(row, values.get(row["trial"], {})) for row in file.trials()),
+            metrics=metrics,
+            facts=tuple(file.facts()),
+        )
+
+
+Values = dict[int, dict[str, float]]
+
+
+def _measurements(file: CampaignFile) -> tuple[dict[str, dict[str, Metric]], Values]:
+    metrics: dict[str, dict[str, Metric]] = {}
+    values: Values = {}
+    for row in file.rows(
+        "SELECT trials.point, measurements.* FROM measurements JOIN trials USING (trial) ORDER BY trial, metric"
+    ):
+        metric = Metric(row["metric"], row["unit"], Direction(row["direction"]), MetricKind(row["kind"]))
+        metrics.setdefault(row["point"], {})[metric.name] = metric
+        values.setdefault(row["trial"], {})[metric.name] = row["value"]
+    return metrics, values
+
+
+def _environment(row: sqlite3.Row) -> EnvironmentRecord:
+    return EnvironmentRecord(
+        spec=EnvironmentSpec(row["environment"], row["kind"], json.loads(row["settings"])),
+        printed_name=row["printed_name"],
+        usable=Usable(row["usable"]),
+        reason=row["reason"],
+        remedy=row["remedy"],
+        emulated=bool(row["emulated"]),
+        versions=json.loads(row["versions"]),
+    )
+
+
+def _point(row: sqlite3.Row) -> PointRecord:
+    point = Point(row["point"], row["workload"], json.loads(row["params"]), row["point_group"])
+    return PointRecord(point, row["primary_metric"])
+
+
+def _boot(row: sqlite3.Row) -> BootRecord:
+    return BootRecord(
+        boot=row["boot"],
+        block=row["block"],
+        environment=row["environment"],
+        role=Role(row["role"]),
+        status=BootStatus(row["status"]),
+        reason=row["reason"],
+        t0=row["t0"],
+        t1=row["t1"],
+    )
+
+
+def _trial(row: sqlite3.Row, values: Mapping[str, float]) -> TrialRecord:
+    return TrialRecord(
+        trial=row["trial"],
+        boot=row["boot"],
+        slot=row["slot"],
+        block=row["block"],
+        environment=row["environment"],
+        role=Role(row["role"]),
+        point=row["point"],
+        status=TrialStatus(row["status"]),
+        reason=row["reason"],
+        started_at=row["started_at"] or "",
+        duration_s=row["duration_s"],
+        values=values,
+    )

@@ -1,0 +1,49 @@
+"""Facts of a campaign as checks ask for them: by name, for the campaign or by environment over its boots."""
+
+from __future__ import annotations
+
+from statistics import fmean
+
+from primetime.analysis.data import CampaignData
+from primetime.model import BootStatus, Scalar
+
+Value = Scalar | None
+
+
+def campaign_fact(data: CampaignData, name: str) -> Value:
+    """Return the newest value of a campaign's fact; None when it is not there."""
+    found = [fact.value for fact in data.facts if fact.scope == "campaign" and fact.name == name]
+    return found[-1] if found else None
+
+
+def boot_values(data: CampaignData, name: str) -> dict[str, list[Value]]:
+    """Return a fact of the boots that ended well, by environment, in the order of boots."""
+    boots = {str(boot.boot): boot.environment for boot in data.boots if boot.status is BootStatus.DONE}
+    found: dict[str, list[Value]] = {}
+    for fact in data.facts:
+        if fact.scope == "boot" and fact.name == name and fact.scope_id in boots:
+            found.setdefault(boots[fact.scope_id], []).append(fact.value)
+    return found
+
+
+def boot_numbers(data: CampaignData, name: str) -> dict[str, list[float]]:
+    """Return the numbers among them."""
+    return {
+        label: numbers
+        for label, values in boot_values(data, name).items()
+        if (numbers := [float(value) for value in values if isinstance(value, int | float)])
+    }
+
+
+def means(data: CampaignData, point: str, environment: str) -> dict[str, float]:
+    """Return the arithmetic mean of every metric over the finished trials of a cell."""
+    values: dict[str, list[float]] = {}
+    for trial in data.done(point, environment):
+        for name, value in trial.values.items():
+            values.setdefault(name, []).append(value)
+    return {name: fmean(found) for name, found in values.items()}
+
+
+def percent(part: float, whole: float) -> str:
+    """Return "7.3 %"."""
+    return f"{100 * part / whole:.1f} %" if whole else "0 %"

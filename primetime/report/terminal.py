@@ -1,0 +1,99 @@
+"""The report as plain text: a table per point, a sentence per environment, warnings, what was left out."""
+
+from __future__ import annotations
+
+import textwrap
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+from primetime.analysis import Analysis, analyse
+from primetime.analysis.quantities import SPACE
+from primetime.model import Severity
+from primetime.report.tables import MEAN, PointTable, point_tables
+
+WIDTH = 100
+NAME_WIDTH = 24
+NARROWEST = 40
+GAP = "  "
+MARKS = {Severity.FORBIDS: "forbids a verdict: ", Severity.WARNING: "warning: ", Severity.NOTE: "note: "}
+
+
+def render(paths: Path | Sequence[Path], baseline: str | None = None, width: int = WIDTH) -> str:
+    """Return the report of one or several campaign files as text, `width` columns wide where it can be."""
+    several = [paths] if isinstance(paths, Path) else list(paths)
+    return "\n\n".join(render_analysis(analyse(path, baseline), width) for path in several)
+
+
+def render_analysis(analysis: Analysis, width: int = WIDTH) -> str:
+    """Return one campaign's report as text."""
+    width = max(width, NARROWEST)
+    sections = [_title(analysis, width)]
+    sections += [_table(table, width) for table in point_tables(analysis)]
+    if not analysis.findings:
+        sections.append("Nothing has been measured yet.")
+    sections.append(_listed("In words", (finding.sentence for finding in analysis.findings), width))
+    warnings = dict.fromkeys(f"{MARKS[one.severity]}{one.sentence}" for one in analysis.warnings)
+    sections.append(_listed("Warnings", warnings, width))
+    sections.append(_listed("Left out", left_out(analysis), width))
+    return "\n\n".join(section for section in sections if section).replace(SPACE, " ")
+
+
+def left_out(analysis: Analysis) -> Iterator[str]:
+    """Say what no comparison uses, equal cases counted together."""
+    cases = Counter((one.environment, one.point, one.status, one.reason) for one in analysis.excluded)
+    for (environment, point, status, reason), count in cases.items():
+        trials = "trial" if count == 1 else "trials"
+        yield f"{count} {status} {trials} of {environment} in {point}: {reason}"
+
+
+def _title(analysis: Analysis, width: int) -> str:
+    campaign = analysis.data.campaign
+    blocks = max((trial.block for trial in analysis.data.trials), default=0)
+    kind = " · smoke" if analysis.data.study.smoke else " · quick" if analysis.data.study.quick else ""
+    words = (
+        f"{analysis.data.study.name} on {campaign['device']}{kind} · {blocks} block{'' if blocks == 1 else 's'} · "
+        f"{campaign['state']} · seed {campaign['seed']} · baseline {analysis.baseline}"
+    )
+    means = f"Values: {MEAN}. Ratios: with individual 95{SPACE}% intervals, paired by block."
+    return "\n".join((*textwrap.wrap(words, width), *textwrap.wrap(means, width)))
+
+
+def _table(table: PointTable, width: int) -> str:
+    lines = _cells(table, with_cost=bool(table.cost_unit))
+    if _width(lines) > width:
+        lines = _cells(table, with_cost=False)
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    last = len(widths) - 1
+    printed = [
+        GAP.join(
+            cell.ljust(size) if index in (0, last) else cell.rjust(size)
+            for index, (cell, size) in enumerate(zip(line, widths, strict=True))
+        ).rstrip()
+        for line in lines
+    ]
+    return "\n".join((table.heading(), *(GAP + line for line in printed)))
+
+
+def _width(lines: list[tuple[str, ...]]) -> int:
+    return sum(len(GAP) + max(map(len, column)) for column in zip(*lines, strict=True))
+
+
+def _cells(table: PointTable, *, with_cost: bool) -> list[tuple[str, ...]]:
+    cost_heading = (table.cost_unit,) if with_cost else ()
+    lines = [("", "value", table.baseline[:NAME_WIDTH], "ratio [95 %]", *cost_heading, "blocks", "verdict")]
+    for row in table.rows:
+        cost = (row.cost,) if with_cost else ()
+        name = row.printed_name
+        short = name if len(name) <= NAME_WIDTH else name[: NAME_WIDTH - 1] + "…"
+        lines.append((short, row.value, row.baseline_value, row.ratio, *cost, row.blocks, row.verdict))
+    return lines
+
+
+def _listed(heading: str, sentences: Iterable[str], width: int) -> str:
+    lines = [
+        line
+        for sentence in sentences
+        for line in textwrap.wrap(sentence, width, initial_indent="  - ", subsequent_indent="    ")
+    ]
+    return "\n".join((heading, *lines)) if lines else ""

@@ -1,0 +1,8 @@
+"""Makes `made_campaign`, which lies beside the tests of the store, importable here."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "store"))
