@@ -1,0 +1,83 @@
+"""The command line: one short file per verb, imported when it is called. Only this room exits."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from io import TextIOWrapper
+
+from primetime import __version__
+from primetime.errors import Interrupted, PrimetimeError, UserError
+
+VERBS = {
+    "setup": "install what measuring needs and build the images",
+    "doctor": "say what this device can run, what it cannot, why, and what mends it",
+    "init": "write a commented study file to start from",
+    "plan": "show blocks, order, duration and gigabytes before anything runs",
+    "run": "carry a study out on this device",
+    "resume": "go on with a campaign that was stopped or killed",
+    "watch": "follow a running campaign",
+    "report": "say what campaigns found: table, HTML, JSON",
+    "check": "say which rules of the contract a campaign breaks",
+    "export": "write a campaign's views as CSV, JSON or Parquet",
+    "clean": "undo what a killed run left on this device",
+    "bundle": "write the one-file primetime.pyz",
+}
+DONE, FAILED, USER_MISTAKE, INTERRUPTED = 0, 1, 2, 130
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse whose mistakes look like ours."""
+
+    def error(self, message: str) -> None:  # type: ignore[override]
+        raise UserError(message, f"{self.prog} --help")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one verb; return the exit code."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # a terminal that knows no "×" still gets its table
+            stream.reconfigure(errors="replace")
+    try:
+        return dispatch(arguments)
+    except UserError as error:
+        print(f"primetime: {error.message}", file=sys.stderr)
+        if error.hint:
+            print(f"  hint: {error.hint}", file=sys.stderr)
+        return USER_MISTAKE
+    except (Interrupted, KeyboardInterrupt) as error:
+        print(f"primetime: interrupted: {error}", file=sys.stderr)
+        return INTERRUPTED
+    except PrimetimeError as error:
+        print(f"primetime: {error.message}", file=sys.stderr)
+        return FAILED
+    except BrokenPipeError:  # the reader of our output went away (head, less)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return DONE
+
+
+def dispatch(arguments: list[str]) -> int:
+    """Find the verb and let it act."""
+    parser = Parser(prog="primetime", description=main_description(), formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--version", action="version", version=f"primetime {__version__}")
+    parser.add_argument("verb", choices=VERBS, metavar="VERB", help="see above")
+    parser.add_argument("rest", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
+    if not arguments:
+        parser.print_help()
+        return USER_MISTAKE
+    verb = parser.parse_args(arguments[:1]).verb
+    module = import_module(f"primetime.cli.{verb}")
+    of_verb = Parser(prog=f"primetime {verb}", description=VERBS[verb][0].upper() + VERBS[verb][1:] + ".")
+    module.configure(of_verb)
+    code: int = module.execute(of_verb.parse_args(arguments[1:]))
+    return code
+
+
+def main_description() -> str:
+    """All verbs, a line each."""
+    lines = [f"  {verb:<8} {what}" for verb, what in VERBS.items()]
+    return "Measure the same I/O work in several environments on one device.\n\n" + "\n".join(lines)

@@ -1,0 +1,136 @@
+"""`primetime plan STUDY`: blocks, order, duration and gigabytes, before anything runs. Needs no root."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import secrets
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+
+from primetime.campaign.estimate import estimate_study
+from primetime.campaign.plan import plan_block
+from primetime.campaign.session import SEED_BITS
+from primetime.campaign.study_file import load_study
+from primetime.campaign.survey import kvm_missing
+from primetime.cli import DONE
+from primetime.environments import environment_class
+from primetime.model import Block, Estimate, Slot, Study
+
+GIGABYTE = 1e9
+MINUTE, HOUR, DAY = 60, 3600, 86400
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A study as it would be carried out, if no point were retired early. `one_block`: label → why."""
+
+    study: Study
+    seed: int
+    blocks: tuple[Block, ...]
+    estimate: Estimate
+    one_block: Mapping[str, str]
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Say what may be typed."""
+    parser.add_argument("study", help="a shipped study's name (quick) or the path of a .toml file")
+    parser.add_argument("--seed", type=int, help="seed of the orders (default: a random one, shown)")
+    parser.add_argument("--smoke", action="store_true", help="plan what `run --smoke` would do")
+    parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
+
+
+def execute(options: argparse.Namespace) -> int:
+    """Print the plan."""
+    study = load_study(options.study, smoke=options.smoke)
+    planned = plan(study, secrets.randbits(SEED_BITS) if options.seed is None else options.seed)
+    print(as_json(planned) if options.json else in_words(planned))
+    return DONE
+
+
+def plan(study: Study, seed: int) -> Planned:
+    """Plan every block. What only a boot can tell (whether KVM works) is guessed from /dev/kvm."""
+    no_kvm = kvm_missing()
+    guests = [spec.label for spec in study.environments if environment_class(spec.kind).guest_kernel]
+    one_block = dict.fromkeys(guests, no_kvm) if no_kvm else {}
+    points = [point.name for point in study.points]
+    count = 1 if study.smoke else study.stopping.max_blocks
+    blocks = tuple(plan_block(study, seed, index, points, one_block.keys()) for index in range(1, count + 1))
+    return Planned(study, seed, blocks, estimate_study(study, one_block.keys()), one_block)
+
+
+def as_json(planned: Planned) -> str:
+    """{study, title, seed, smoke, baseline, environments, points, blocks: [{block, slots}], estimate}."""
+    study = planned.study
+    environments = [
+        {**asdict(spec), "settings": dict(spec.settings), "one_block": planned.one_block.get(spec.label, "")}
+        for spec in study.environments
+    ]
+    return json.dumps(
+        {
+            "study": study.name,
+            "title": study.title,
+            "seed": planned.seed,
+            "smoke": study.smoke,
+            "baseline": study.baseline,
+            "environments": environments,
+            "points": [{**asdict(point), "params": dict(point.params)} for point in study.points],
+            "blocks": [{"block": block.index, "slots": list(map(asdict, block.slots))} for block in planned.blocks],
+            "estimate": asdict(planned.estimate),
+        },
+        indent=2,
+    )
+
+
+def in_words(planned: Planned) -> str:
+    """What is measured, a line per block and point group, and what it costs."""
+    study = planned.study
+    numbers = {point.name: number for number, point in enumerate(study.points, start=1)}
+    lines = [study.title, "", "points"]
+    lines += [f"{number:>5}  {name}" for name, number in numbers.items()]
+    lines += ["", "block  environments, then points, in the order of their turn"]
+    lines += [line for block in planned.blocks for line in block_lines(block, numbers)]
+    if study.stopping.max_blocks > study.stopping.min_blocks and not study.smoke:
+        lines.append(f"       from block {study.stopping.min_blocks + 1} on, points that are narrow enough drop out")
+    lines += ["", *estimate_lines(planned)]
+    return "\n".join(lines)
+
+
+def block_lines(block: Block, numbers: Mapping[str, int]) -> list[str]:
+    """A line per point group: all its boots run the same points in the same order."""
+    groups: dict[int, list[Slot]] = {}
+    for slot in block.slots:
+        groups.setdefault(slot.group, []).append(slot)
+    lines = []
+    for slots in groups.values():
+        labels = " ".join(slot.environment for slot in slots)
+        lines.append(f"{block.index:>5}  {labels}   {' '.join(str(numbers[name]) for name in slots[0].points)}")
+    return lines
+
+
+def estimate_lines(planned: Planned) -> list[str]:
+    """Trials, time, bytes, and what is not as the study says."""
+    study, estimate = planned.study, planned.estimate
+    lines = [
+        f"at most {estimate.trials} trials in {duration_in_words(estimate.seconds)}",
+        f"at most {gigabytes(estimate.bytes_written)} written below {study.volume.path}, "
+        f"where {gigabytes(estimate.disk_bytes)} must be free",
+        f"seed {planned.seed}: primetime run with --seed {planned.seed} keeps to these orders",
+    ]
+    for label, why in planned.one_block.items():
+        lines.append(f"{label}: {why}, so it is emulated: block 1 only, and no verdict")
+    return lines
+
+
+def gigabytes(count: int) -> str:
+    """Bytes for people."""
+    return f"{count / GIGABYTE:.2f} GB"
+
+
+def duration_in_words(seconds: float) -> str:
+    """Seconds for people: an estimate, so no finer than it is worth."""
+    if seconds < 2 * MINUTE:
+        return f"{seconds:.0f} s"
+    if seconds < 2 * HOUR:
+        return f"{seconds / MINUTE:.0f} min"
+    return f"{seconds / HOUR:.1f} h" if seconds < 2 * DAY else f"{seconds / DAY:.1f} days"

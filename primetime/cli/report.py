@@ -1,0 +1,97 @@
+"""primetime report: what a campaign says, as a table here and a page to pass on."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from primetime.cli import DONE
+from primetime.errors import UserError
+from primetime.store import give_to_user
+
+if TYPE_CHECKING:
+    from primetime.analysis import Analysis
+
+INSTALL = "pip install 'primetime[analysis]'"
+ANALYSIS_NEEDS = frozenset({"primetime.analysis", "primetime.report", "numpy", "scipy"})
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare what the verb takes."""
+    parser.description = "Print what campaigns say and write it as one self-contained HTML file."
+    parser.add_argument("campaigns", nargs="+", type=Path, metavar="CAMPAIGN", help="campaign files (.sqlite)")
+    parser.add_argument(
+        "-o", "--output", type=Path, metavar="HTML", help="one page for all of them (default: one beside each campaign)"
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON instead; write a page only with -o")
+    parser.add_argument(
+        "--baseline", metavar="ENV", help="compare with this environment (default: the study's baseline)"
+    )
+
+
+def execute(options: argparse.Namespace) -> int:
+    """Print the report and write its page; return the exit code."""
+    if not options.json:
+        show(options.campaigns, options.output, options.baseline)
+        return DONE
+    analyses = analysed(options.campaigns, options.baseline)
+    with needing_analysis():
+        from primetime.report.json_report import json_text
+    if options.output is not None:
+        write_pages(analyses, options.output)
+    print(json_text(analyses))
+    return DONE
+
+
+def show(campaigns: Sequence[Path], output: Path | None = None, baseline: str | None = None) -> None:
+    """Print the tables of campaigns and write their page, or one beside each campaign without `output`."""
+    analyses = analysed(campaigns, baseline)
+    with needing_analysis():
+        from primetime.report.terminal import WIDTH, render_analysis
+    pages = write_pages(analyses, output)
+    width = max(WIDTH, shutil.get_terminal_size((WIDTH, 0)).columns)
+    print("\n\n".join(render_analysis(one, width) for one in analyses))
+    for page in pages:
+        print(f"\nThe report to pass on: {page}")
+
+
+def analysed(campaigns: Sequence[Path], baseline: str | None) -> list[Analysis]:
+    """Read and understand campaign files."""
+    with needing_analysis():
+        from primetime.analysis import analyse
+    return [analyse(path, baseline) for path in campaigns]
+
+
+def write_pages(analyses: list[Analysis], output: Path | None) -> list[Path]:
+    """Write one page for all campaigns to `output`, or one beside each; return the files."""
+    with needing_analysis():
+        from primetime.report.html import html_report
+    if output is not None:
+        return [write_page(output, html_report(analyses))]
+    return [write_page(one.data.path.with_suffix(".html"), html_report([one])) for one in analyses]
+
+
+def write_page(path: Path, page: str) -> Path:
+    """Write a page, owned by the user who called sudo. UserError when it cannot be written."""
+    try:
+        path.write_text(page, encoding="utf-8")
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise UserError(f"cannot write {path}: {reason}", "give a writable place with -o") from error
+    give_to_user(path)
+    return path
+
+
+@contextmanager
+def needing_analysis() -> Iterator[None]:
+    """Say how to install the understanding half where it is missing, as in primetime.pyz."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if not any(error.name == name or str(error.name).startswith(f"{name}.") for name in ANALYSIS_NEEDS):
+            raise
+        raise UserError(f"reports need a package that is not installed here ({error.name})", INSTALL) from error

@@ -1,0 +1,95 @@
+"""`plan` says what `run` will do with the same seed."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from primetime.campaign.plan import plan_block
+from primetime.campaign.study_file import load_study
+from primetime.cli import DONE, main
+from primetime.cli.plan import duration_in_words, plan
+
+STUDY = """
+title = "two of a kind"
+[environments.a]
+kind = "fake"
+[environments.b]
+kind = "fake"
+[[points]]
+workload = "fake"
+name = "one"
+[[points]]
+workload = "fake"
+name = "two"
+writes = true
+[blocks]
+min = 2
+max = 3
+"""
+
+
+@pytest.fixture
+def study_file(tmp_path: Path) -> str:
+    path = tmp_path / "two.toml"
+    path.write_text(STUDY)
+    return str(path)
+
+
+def planned(capsys: pytest.CaptureFixture[str], *argv: str) -> dict[str, Any]:
+    assert main(["plan", *argv, "--json"]) == DONE
+    found: dict[str, Any] = json.loads(capsys.readouterr().out)
+    return found
+
+
+def test_the_same_orders_as_the_runner(study_file: str, capsys: pytest.CaptureFixture[str]) -> None:
+    study = load_study(study_file)
+    found = planned(capsys, study_file, "--seed", "7")
+    assert found["seed"] == 7
+    for said in found["blocks"]:
+        block = plan_block(study, 7, said["block"], ["one", "two"], frozenset())
+        assert [slot["environment"] for slot in said["slots"]] == [slot.environment for slot in block.slots]
+        assert [tuple(slot["points"]) for slot in said["slots"]] == [slot.points for slot in block.slots]
+    assert [said["block"] for said in found["blocks"]] == [1, 2, 3]
+
+
+def test_every_cell_once_in_smoke(study_file: str, capsys: pytest.CaptureFixture[str]) -> None:
+    found = planned(capsys, study_file, "--smoke")
+    assert found["smoke"] is True
+    assert len(found["blocks"]) == 1
+    assert found["estimate"]["trials"] == 4
+
+
+def test_trials_are_those_of_the_blocks(study_file: str, capsys: pytest.CaptureFixture[str]) -> None:
+    found = planned(capsys, study_file)
+    slots = [slot for block in found["blocks"] for slot in block["slots"]]
+    assert sum(len(slot["points"]) for slot in slots) == found["estimate"]["trials"] == 18
+
+
+def test_in_words(study_file: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["plan", study_file, "--seed", "7"]) == DONE
+    out = capsys.readouterr().out
+    assert out.startswith("two of a kind\n")
+    first = plan(load_study(study_file), 7).blocks[0]
+    labels = " ".join(slot.environment for slot in first.slots)
+    numbers = " ".join({"one": "1", "two": "2"}[name] for name in first.slots[0].points)
+    assert f"    1  {labels}   {numbers}\n" in out
+    assert "from block 3 on" in out
+    assert "at most 18 trials" in out
+    assert "--seed 7" in out
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"), [(61, "61 s"), (300, "5 min"), (9000, "2.5 h"), (200_000, "2.3 days"), (0, "0 s")]
+)
+def test_durations_for_people(seconds: float, words: str) -> None:
+    assert duration_in_words(seconds) == words
+
+
+def test_shipped_studies_can_be_planned(capsys: pytest.CaptureFixture[str]) -> None:
+    found = planned(capsys, "quick")
+    assert found["estimate"]["seconds"] < 600
+    assert found["estimate"]["bytes_written"] > 0
