@@ -21,6 +21,7 @@ KVM = Path("/dev/kvm")
 FIRST_SIGN_S = 15.0
 TRY_NUMBER = 60000  # names of trial boots; the boots of a campaign count from 1
 COMMAND_LIMIT_S = 30.0
+WORKING_KVM = "use a device whose CPU and firmware give Linux a working KVM"
 
 
 def survey(device: Device, environments: Iterable[Environment], tell: Callable[[str], None]) -> dict[str, Usability]:
@@ -45,6 +46,8 @@ def try_environment(device: Device, environment: Environment, number: int) -> Us
         if with_kvm.state is not Usable.NO:
             return with_kvm
         no_kvm = f"/dev/kvm opens, but a guest does not run on it ({with_kvm.reason})"
+    if not environment.emulable:
+        return Usability(environment.kind, Usable.NO, f"it needs KVM: {no_kvm}", WORKING_KVM)
     emulated = boot_once(device, environment, BootStart(number, emulated=True))
     if emulated.state is Usable.NO:
         return replace(emulated, reason=f"{no_kvm}; emulated: {emulated.reason}")
@@ -53,7 +56,7 @@ def try_environment(device: Device, environment: Environment, number: int) -> Us
         state=Usable.CAVEAT,
         emulated=True,
         reason=f"{no_kvm}: emulated by TCG, its figures say nothing about speed",
-        remedy="use a device whose CPU and firmware give Linux a working KVM",
+        remedy=WORKING_KVM,
     )
 
 

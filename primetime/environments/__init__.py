@@ -15,6 +15,7 @@ MEMBERS = {
     "gvisor": ("primetime.environments.gvisor", "Gvisor"),
     "qemu": ("primetime.environments.qemu", "Qemu"),
     "qemu-microvm": ("primetime.environments.qemu_microvm", "QemuMicrovm"),
+    "firecracker": ("primetime.environments.firecracker", "Firecracker"),
     "fake": ("primetime.environments.fake", "FakeEnvironment"),
 }
 

@@ -34,6 +34,7 @@ class GuestInstance(Instance):
         self.agent = agent
         self.console_path = console
         self.vmm_growth_bytes = 0  # what the VMM may still take after its memory was measured
+        self.charged_bytes = context.limits.memory_bytes  # what of the guest's memory its cgroup is charged with
 
     @abstractmethod
     def exited(self) -> str:
@@ -148,9 +149,9 @@ class GuestInstance(Instance):
         limits, cgroup = self.context.limits, self.context.cgroup
         limit_s = ANSWER_LIMIT_S + limits.memory_bytes / TOUCH_BYTES_PER_S
         touched = self.request("touch", limit_s)["touched_bytes"]
-        overhead = max(0, cgroup.memory()["anon"] - limits.memory_bytes)
+        overhead = max(0, cgroup.memory()["anon"] - self.charged_bytes)
         slack = VMM_SLACK + self.vmm_growth_bytes
-        wanted = self.context.vmm_cap_bytes or limits.memory_bytes + overhead + slack + limits.host_cache_bytes
+        wanted = self.context.vmm_cap_bytes or self.charged_bytes + overhead + slack + limits.host_cache_bytes
         cgroup.set_memory(wanted)
         cap = cgroup.memory()["limit"]
         if not wanted - 2**16 <= cap <= wanted:  # the kernel rounds to pages

@@ -57,6 +57,7 @@ class Qemu(Environment):
     storage = Storage.DISK
     attachment = Attachment.TAP
     guest_kernel = True
+    emulable = True
     vmm_reserve_bytes = 96 * 1024 * 1024
     settings = (
         Setting("cache", "none", ("none", "writeback", "writethrough", "directsync", "unsafe"), "the host's cache"),
@@ -122,7 +123,7 @@ class Qemu(Environment):
         started = time.monotonic()
         deadline = started + context.boot_limit_s
         process = stack.enter_context(spawn(argv, how))
-        watch = BootWatch("QEMU", console_file(context), log, process.poll)
+        watch = BootWatch("QEMU", console_file(context), (log,), process.poll)
         ready = watch.wait_ready(started + context.first_sign_s, deadline)
         with failing_as("agent"):
             agent = stack.enter_context(open_agent(connect(agent_socket(context), CONNECT_LIMIT_S)))

@@ -23,11 +23,12 @@ STAGES = (  # (what the console must show, the step that failed while it does no
 
 @dataclass(frozen=True, slots=True)
 class BootWatch:
-    """A VMM under way. `words`: the file of its own output; `poll`: its exit code, None while it runs."""
+    """A VMM under way. `words`: the files of its own output, the most telling first; `poll`: its exit code,
+    None while it runs."""
 
     vmm: str
     console: Path
-    words: Path
+    words: tuple[Path, ...]
     poll: Callable[[], int | None]
 
     def wait_ready(self, sign_deadline: float, deadline: float) -> float:
@@ -65,7 +66,7 @@ class BootWatch:
         if code is None:
             return ""
         how = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
-        cause = panic(self.tail()) or telling_line(self.words)
+        cause = panic(self.tail()) or next(filter(None, map(telling_line, self.words)), "")
         return f"{self.vmm} {how}: {cause}" if cause else f"{self.vmm} {how}"
 
     def tail(self) -> bytes:

@@ -1,0 +1,178 @@
+"""A microVM by Firecracker, with KVM only.
+
+    [environments.firecracker]
+    cache_type = "Writeback"  # or "Unsafe", Firecracker's own default: the guest's flushes are not even offered
+    io_engine = "Sync"        # or "Async": io_uring, a developer preview
+    pci = false               # virtio on PCI instead of memory-mapped I/O; not on GICv2
+    huge_pages = "None"       # or "2M": reserved for the boot, given back afterwards
+    jailer = false            # through Firecracker's jailer: a chroot and an unprivileged user
+    entropy = true
+    mtu = 0                   # of the guest's card and its tap; 0: as they are
+    disk_bandwidth = 0        # bytes per second of the data disk; 0: no limit
+    disk_ops = 0              # its operations per second
+    net_bandwidth = 0         # bytes per second, each way
+    metrics = true            # its own counters, flushed at the edges of each trial
+    log_level = "Warning"
+    binary = ""               # a firecracker of your own, by its whole path
+    jailer_binary = ""
+
+The main comparison is about what survives a flush, so the default is "Writeback" and "Unsafe" is a named variant.
+The data disk always goes through the host's page cache. Every setting that is not the default stands in the name.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from primetime.environments.base import Attachment, BootContext, Environment, Instance, Setting, Storage, failing_as
+from primetime.environments.firecracker_config import (
+    LOG,
+    VSOCK,
+    Places,
+    firecracker_words,
+    unjailed,
+    write_config,
+)
+from primetime.environments.firecracker_guest import FirecrackerInstance, Vmm
+from primetime.environments.firecracker_host import bootable_kernel, reserved_huge_pages, set_mtu
+from primetime.environments.jail import jail, jailer_argv
+from primetime.environments.known_bad import Trouble, dotted, firecracker_troubles
+from primetime.environments.vmm_program import VmmProgram, find_vmm
+from primetime.environments.vsock import AGENT_PORT, open_guest_agent
+from primetime.environments.watching import BootWatch
+from primetime.errors import BootFailed, UserError
+from primetime.host.hypervisor import hypervisor_host
+from primetime.host.process import Spawning, spawn
+from primetime.images.tools import find_tool
+from primetime.model import EnvironmentSpec, Usability, Usable
+
+MOST_CPUS = 32
+STOP_S = 5.0
+INSTALL = "primetime tools install firecracker"
+NAMED = {"cache_type": "Unsafe", "io_engine": "Async", "huge_pages": "2M"}  # values that stand in the name themselves
+SWITCHES = ("pci", "jailer")
+LIMITERS = ("disk_bandwidth", "disk_ops", "net_bandwidth", "mtu")
+
+
+class Firecracker(Environment):
+    """See the module."""
+
+    kind = "firecracker"
+    summary = "a microVM by Firecracker"
+    storage = Storage.DISK
+    attachment = Attachment.TAP
+    guest_kernel = True
+    vmm_reserve_bytes = 48 * 1024 * 1024
+    settings = (
+        Setting("cache_type", "Writeback", ("Writeback", "Unsafe"), "whether the guest's flushes reach the host"),
+        Setting("io_engine", "Sync", ("Sync", "Async"), "how Firecracker reads and writes the data disk"),
+        Setting("pci", False, (), "virtio devices on PCI"),
+        Setting("huge_pages", "None", ("None", "2M"), "what backs the guest's memory"),
+        Setting("jailer", False, (), "start it through the jailer"),
+        Setting("entropy", True, (), "a virtio-rng device"),
+        Setting("mtu", 0, (), "of the guest's card; 0: the tap's"),
+        Setting("disk_bandwidth", 0, (), "bytes per second of the data disk; 0: no limit"),
+        Setting("disk_ops", 0, (), "operations per second of the data disk; 0: no limit"),
+        Setting("net_bandwidth", 0, (), "bytes per second of the card, each way; 0: no limit"),
+        Setting("metrics", True, (), "Firecracker's own counters"),
+        Setting("log_level", "Warning", ("Off", "Error", "Warning", "Info", "Debug"), "of Firecracker's log"),
+        Setting("binary", "", (), "the whole path of a firecracker of your own"),
+        Setting("jailer_binary", "", (), "the whole path of a jailer of your own"),
+    )
+
+    def __init__(self, spec: EnvironmentSpec) -> None:
+        super().__init__(spec)
+        for name in LIMITERS:
+            if int(self.values[name]) < 0:
+                raise UserError(f'environment "{spec.label}" ({self.kind}): {name} cannot be negative', "0: no limit")
+        self.program: VmmProgram | None = None  # found by `missing`
+
+    def printed_name(self) -> str:
+        parts = [value for name, value in NAMED.items() if self.values[name] == value]
+        parts += [name for name in SWITCHES if self.values[name]]
+        parts += [f"{name} {self.values[name]}" for name in LIMITERS if self.values[name]]
+        return f"{self.spec.label} ({', '.join(parts)})" if parts else self.spec.label
+
+    def missing(self) -> Usability | None:
+        try:
+            self.program = find_vmm("firecracker", str(self.values["binary"]))
+            jailer = find_tool("jailer", str(self.values["jailer_binary"])) if self.values["jailer"] else None
+        except UserError as error:
+            return Usability(self.kind, Usable.NO, error.message, error.hint)
+        if self.program is None:
+            return Usability(self.kind, Usable.NO, "firecracker is not installed", INSTALL)
+        if self.values["jailer"] and jailer is None:
+            return Usability(self.kind, Usable.NO, "Firecracker's jailer is not installed", INSTALL)
+        for trouble in self.troubles():
+            if trouble.fatal:
+                return Usability(self.kind, Usable.NO, trouble.reason, trouble.remedy)
+        return None
+
+    def found(self) -> VmmProgram:
+        """The program, looked for once. UserError when there is none."""
+        if self.program is None:
+            self.program = find_vmm("firecracker", str(self.values["binary"]))
+        if self.program is None:
+            raise UserError("firecracker is not installed", INSTALL)
+        return self.program
+
+    def troubles(self) -> tuple[Trouble, ...]:
+        """What is known against these settings on this host."""
+        return tuple(firecracker_troubles(hypervisor_host(), self.found().version, self.values))
+
+    def usable(self) -> Usability:
+        program = self.found()
+        versions = {"firecracker": dotted(program.version), **program.provenance()}
+        caveats = [trouble for trouble in self.troubles() if not trouble.fatal]
+        if not caveats:
+            return Usability(self.kind, Usable.YES, versions=versions)
+        reason = "; ".join(trouble.reason for trouble in caveats)
+        return Usability(self.kind, Usable.CAVEAT, reason, caveats[0].remedy, versions)
+
+    @contextmanager
+    def boot(self, context: BootContext) -> Iterator[Instance]:
+        if context.emulated:
+            raise BootFailed("KVM", "Firecracker runs with KVM only")
+        if context.limits.cpus > MOST_CPUS:
+            raise BootFailed("vCPUs", f"Firecracker has at most {MOST_CPUS}, not {context.limits.cpus}")
+        with ExitStack() as stack:
+            if self.values["huge_pages"] == "2M":
+                stack.enter_context(reserved_huge_pages(context))
+            instance = self.start(context, stack)
+            yield instance
+            instance.sync()  # its data on the disk; then the process door ends Firecracker
+
+    def start(self, context: BootContext, stack: ExitStack) -> FirecrackerInstance:
+        """Start Firecracker and wait until the guest is ready and its agent answers. Raises BootFailed."""
+        console, words = context.directory / "console", context.directory / "firecracker.err"
+        set_mtu(context, int(self.values["mtu"]))
+        argv, places = self.argv(context, stack)
+        write_config(context, places, self.values)
+        outputs = [stack.enter_context(path.open("wb")) for path in (console, words)]
+        placement = stack.enter_context(context.cgroup.placement(context.limits.cpu_set))
+        how = Spawning(placement=placement, stdout=outputs[0], stderr=outputs[1], stop_s=STOP_S, cwd=context.directory)
+        started = time.monotonic()
+        deadline = started + context.boot_limit_s
+        process = stack.enter_context(spawn(argv, how))
+        watch = BootWatch("Firecracker", console, (places.on_host(LOG), words), process.poll)
+        ready = watch.wait_ready(started + context.first_sign_s, deadline)
+        with failing_as("agent"):
+            agent = stack.enter_context(open_guest_agent(places.on_host(VSOCK), AGENT_PORT, watch, deadline))
+        instance = FirecrackerInstance(context, agent, Vmm(places, watch, self.values, self.found()))
+        instance.started_at, instance.ready_at = started, ready
+        return instance
+
+    def argv(self, context: BootContext, stack: ExitStack) -> tuple[list[str], Places]:
+        """Return the command line and where things lie; the jail is made where the study wants one."""
+        program, kernel = self.found().path, bootable_kernel(context.images)
+        if not self.values["jailer"]:
+            places = unjailed(context, kernel)
+            return [str(program), "--id", context.name, *firecracker_words(places, self.values)], places
+        jailer = find_tool("jailer", str(self.values["jailer_binary"]))
+        if jailer is None:
+            raise BootFailed("jailer", f"it is not installed: {INSTALL}")
+        places = stack.enter_context(jail(context, program, kernel))
+        return [*jailer_argv(context, Path(jailer.path), program), *firecracker_words(places, self.values)], places
