@@ -39,8 +39,10 @@ def download(url: str, part: Path, size: int, progress: Progress) -> None:
                 return
             reason = "the connection was cut"
         except HTTPError as error:
+            error.close()
             raise UserError(
-                f"{url} cannot be had: HTTP {error.code} {error.reason}", "see that the URL is right"
+                f"{url} cannot be had: HTTP {error.code} {error.reason}",
+                "fetch the archive elsewhere and use --from DIR",
             ) from None
         except (URLError, HTTPException, TimeoutError, ConnectionError) as error:
             reason = str(getattr(error, "reason", error)) or type(error).__name__
@@ -48,10 +50,11 @@ def download(url: str, part: Path, size: int, progress: Progress) -> None:
             raise written_badly(part, error) from None
         fruitless = 0 if part.exists() and part.stat().st_size > before else fruitless + 1
     here = part.stat().st_size if part.exists() else 0
-    raise UserError(
-        f"{url} came only in part ({here} bytes): {reason}",
-        "run the same again, it goes on where it stopped; or fetch the archive elsewhere and use --from DIR",
-    )
+    elsewhere = "fetch the archive elsewhere and use --from DIR"
+    if not here:
+        raise UserError(f"{url} cannot be had: {reason}", elsewhere)
+    words = f"{url} came only in part ({here} bytes): {reason}"
+    raise UserError(words, f"run the same again, it goes on where it stopped; or {elsewhere}")
 
 
 def fetch_rest(url: str, part: Path, size: int, progress: Progress) -> bool:
@@ -71,6 +74,7 @@ def fetch_rest(url: str, part: Path, size: int, progress: Progress) -> bool:
     except HTTPError as error:
         if error.code != RANGE_REFUSED:
             raise
+        error.close()
         whole = refused_size(error)
         if whole == have:
             return True
