@@ -43,7 +43,7 @@ def try_environment(device: Device, environment: Environment, number: int) -> Us
     no_kvm = kvm_missing()
     if not no_kvm:
         with_kvm = boot_once(device, environment, BootStart(number, first_sign_s=FIRST_SIGN_S))
-        if with_kvm.state is not Usable.NO:
+        if with_kvm.state is not Usable.NO or not environment.emulable:
             return with_kvm
         no_kvm = f"/dev/kvm opens, but a guest does not run on it ({with_kvm.reason})"
     if not environment.emulable:

@@ -16,6 +16,7 @@ MEMBERS = {
     "qemu": ("primetime.environments.qemu", "Qemu"),
     "qemu-microvm": ("primetime.environments.qemu_microvm", "QemuMicrovm"),
     "firecracker": ("primetime.environments.firecracker", "Firecracker"),
+    "cloud-hypervisor": ("primetime.environments.cloud_hypervisor", "CloudHypervisor"),
     "fake": ("primetime.environments.fake", "FakeEnvironment"),
 }
 

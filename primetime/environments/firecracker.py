@@ -24,10 +24,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 
-from primetime.environments.base import Attachment, BootContext, Environment, Instance, Setting, Storage, failing_as
+from primetime.environments.base import BootContext, Setting, failing_as
 from primetime.environments.firecracker_config import (
     LOG,
     VSOCK,
@@ -36,35 +36,30 @@ from primetime.environments.firecracker_config import (
     unjailed,
     write_config,
 )
-from primetime.environments.firecracker_guest import FirecrackerInstance, Vmm
-from primetime.environments.firecracker_host import bootable_kernel, reserved_huge_pages, set_mtu
-from primetime.environments.jail import jail, jailer_argv
-from primetime.environments.known_bad import Trouble, dotted, firecracker_troubles
-from primetime.environments.vmm_program import VmmProgram, find_vmm
+from primetime.environments.firecracker_guest import FirecrackerInstance, Running
+from primetime.environments.guest_kernel import bootable_kernel, reserved_huge_pages, set_mtu
+from primetime.environments.jail import jail, jail_troubles, jailer_argv
+from primetime.environments.known_bad import Trouble, firecracker_troubles
+from primetime.environments.vmm import BINARY, Vmm
 from primetime.environments.vsock import AGENT_PORT, open_guest_agent
 from primetime.environments.watching import BootWatch
-from primetime.errors import BootFailed, UserError
-from primetime.host.hypervisor import hypervisor_host
+from primetime.host.hypervisor import HypervisorHost, Version
 from primetime.host.process import Spawning, spawn
 from primetime.images.tools import find_tool
-from primetime.model import EnvironmentSpec, Usability, Usable
 
-MOST_CPUS = 32
 STOP_S = 5.0
-INSTALL = "primetime tools install firecracker"
 NAMED = {"cache_type": "Unsafe", "io_engine": "Async", "huge_pages": "2M"}  # values that stand in the name themselves
 SWITCHES = ("pci", "jailer")
 LIMITERS = ("disk_bandwidth", "disk_ops", "net_bandwidth", "mtu")
 
 
-class Firecracker(Environment):
+class Firecracker(Vmm):
     """See the module."""
 
     kind = "firecracker"
     summary = "a microVM by Firecracker"
-    storage = Storage.DISK
-    attachment = Attachment.TAP
-    guest_kernel = True
+    program_name = "firecracker"
+    most_cpus = 32
     vmm_reserve_bytes = 48 * 1024 * 1024
     settings = (
         Setting("cache_type", "Writeback", ("Writeback", "Unsafe"), "whether the guest's flushes reach the host"),
@@ -79,16 +74,9 @@ class Firecracker(Environment):
         Setting("net_bandwidth", 0, (), "bytes per second of the card, each way; 0: no limit"),
         Setting("metrics", True, (), "Firecracker's own counters"),
         Setting("log_level", "Warning", ("Off", "Error", "Warning", "Info", "Debug"), "of Firecracker's log"),
-        Setting("binary", "", (), "the whole path of a firecracker of your own"),
+        BINARY,
         Setting("jailer_binary", "", (), "the whole path of a jailer of your own"),
     )
-
-    def __init__(self, spec: EnvironmentSpec) -> None:
-        super().__init__(spec)
-        for name in LIMITERS:
-            if int(self.values[name]) < 0:
-                raise UserError(f'environment "{spec.label}" ({self.kind}): {name} cannot be negative', "0: no limit")
-        self.program: VmmProgram | None = None  # found by `missing`
 
     def printed_name(self) -> str:
         parts = [value for name, value in NAMED.items() if self.values[name] == value]
@@ -96,58 +84,20 @@ class Firecracker(Environment):
         parts += [f"{name} {self.values[name]}" for name in LIMITERS if self.values[name]]
         return f"{self.spec.label} ({', '.join(parts)})" if parts else self.spec.label
 
-    def missing(self) -> Usability | None:
-        try:
-            self.program = find_vmm("firecracker", str(self.values["binary"]))
-            jailer = find_tool("jailer", str(self.values["jailer_binary"])) if self.values["jailer"] else None
-        except UserError as error:
-            return Usability(self.kind, Usable.NO, error.message, error.hint)
-        if self.program is None:
-            return Usability(self.kind, Usable.NO, "firecracker is not installed", INSTALL)
-        if self.values["jailer"] and jailer is None:
-            return Usability(self.kind, Usable.NO, "Firecracker's jailer is not installed", INSTALL)
-        for trouble in self.troubles():
-            if trouble.fatal:
-                return Usability(self.kind, Usable.NO, trouble.reason, trouble.remedy)
-        return None
+    def known_troubles(self, host: HypervisorHost, version: Version) -> Iterator[Trouble]:
+        yield from firecracker_troubles(host, version, self.values)
+        if self.values["jailer"]:
+            yield from jail_troubles(self.jailer(), self.found().path)
 
-    def found(self) -> VmmProgram:
-        """The program, looked for once. UserError when there is none."""
-        if self.program is None:
-            self.program = find_vmm("firecracker", str(self.values["binary"]))
-        if self.program is None:
-            raise UserError("firecracker is not installed", INSTALL)
-        return self.program
-
-    def troubles(self) -> tuple[Trouble, ...]:
-        """What is known against these settings on this host."""
-        return tuple(firecracker_troubles(hypervisor_host(), self.found().version, self.values))
-
-    def usable(self) -> Usability:
-        program = self.found()
-        versions = {"firecracker": dotted(program.version), **program.provenance()}
-        caveats = [trouble for trouble in self.troubles() if not trouble.fatal]
-        if not caveats:
-            return Usability(self.kind, Usable.YES, versions=versions)
-        reason = "; ".join(trouble.reason for trouble in caveats)
-        return Usability(self.kind, Usable.CAVEAT, reason, caveats[0].remedy, versions)
-
-    @contextmanager
-    def boot(self, context: BootContext) -> Iterator[Instance]:
-        if context.emulated:
-            raise BootFailed("KVM", "Firecracker runs with KVM only")
-        if context.limits.cpus > MOST_CPUS:
-            raise BootFailed("vCPUs", f"Firecracker has at most {MOST_CPUS}, not {context.limits.cpus}")
-        with ExitStack() as stack:
-            if self.values["huge_pages"] == "2M":
-                stack.enter_context(reserved_huge_pages(context))
-            instance = self.start(context, stack)
-            yield instance
-            instance.sync()  # its data on the disk; then the process door ends Firecracker
+    def jailer(self) -> Path | None:
+        """The jailer's program, None when there is none. UserError when it is not for this machine."""
+        found = find_tool("jailer", str(self.values["jailer_binary"]))
+        return found.path if found else None
 
     def start(self, context: BootContext, stack: ExitStack) -> FirecrackerInstance:
-        """Start Firecracker and wait until the guest is ready and its agent answers. Raises BootFailed."""
         console, words = context.directory / "console", context.directory / "firecracker.err"
+        if self.values["huge_pages"] == "2M":
+            stack.enter_context(reserved_huge_pages(context))
         set_mtu(context, int(self.values["mtu"]))
         argv, places = self.argv(context, stack)
         write_config(context, places, self.values)
@@ -161,7 +111,7 @@ class Firecracker(Environment):
         ready = watch.wait_ready(started + context.first_sign_s, deadline)
         with failing_as("agent"):
             agent = stack.enter_context(open_guest_agent(places.on_host(VSOCK), AGENT_PORT, watch, deadline))
-        instance = FirecrackerInstance(context, agent, Vmm(places, watch, self.values, self.found()))
+        instance = FirecrackerInstance(context, agent, Running(places, watch, self.values, self.found()))
         instance.started_at, instance.ready_at = started, ready
         return instance
 
@@ -171,8 +121,8 @@ class Firecracker(Environment):
         if not self.values["jailer"]:
             places = unjailed(context, kernel)
             return [str(program), "--id", context.name, *firecracker_words(places, self.values)], places
-        jailer = find_tool("jailer", str(self.values["jailer_binary"]))
-        if jailer is None:
-            raise BootFailed("jailer", f"it is not installed: {INSTALL}")
         places = stack.enter_context(jail(context, program, kernel))
-        return [*jailer_argv(context, Path(jailer.path), program), *firecracker_words(places, self.values)], places
+        return [
+            *jailer_argv(context, self.jailer() or Path("jailer"), program),
+            *firecracker_words(places, self.values),
+        ], places

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -17,14 +16,13 @@ from primetime.environments.watching import BootWatch
 from primetime.errors import BootFailed
 from primetime.model import Evidence, Fact, Footprint, Scalar
 
-EXIT_NOTICE_S = 2.0  # between the agent's stream ending and Firecracker's exit code
 WRITE_CACHE = "guest.vdb.write_cache"
 SHOWN_INSIDE = {"Writeback": "write back", "Unsafe": "write through"}  # block-caching.md: FLUSH offered or not
 RECORDED = ("cache_type", "io_engine", "pci", "huge_pages", "jailer")
 
 
 @dataclass(frozen=True, slots=True)
-class Vmm:
+class Running:
     """A running Firecracker."""
 
     places: Places
@@ -36,7 +34,7 @@ class Vmm:
 class FirecrackerInstance(GuestInstance):
     """See the module."""
 
-    def __init__(self, context: BootContext, agent: AgentClient, vmm: Vmm) -> None:
+    def __init__(self, context: BootContext, agent: AgentClient, vmm: Running) -> None:
         super().__init__(context, agent, vmm.watch.console)
         self.vmm = vmm
         self.control = Control("Firecracker", vmm.places.on_host(API))
@@ -45,10 +43,7 @@ class FirecrackerInstance(GuestInstance):
             self.charged_bytes = 0  # hugetlb pages are no memory of the cgroup's
 
     def exited(self) -> str:
-        deadline = time.monotonic() + EXIT_NOTICE_S
-        while self.vmm.watch.poll() is None and time.monotonic() < deadline:
-            time.sleep(0.005)
-        return self.vmm.watch.exited()
+        return self.vmm.watch.exited_soon()
 
     def prove_limits(self) -> tuple[Fact, ...]:
         facts = super().prove_limits()

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import os
 import stat
+import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from primetime.environments.base import BootContext, failing_as
 from primetime.environments.firecracker_config import Places
+from primetime.environments.known_bad import Trouble
 from primetime.host.cgroup import Hierarchy
 from primetime.host.ledger import Act
 from primetime.host.process import run
@@ -22,6 +24,7 @@ from primetime.host.process import run
 USER = 61700  # nobody's: between systemd's dynamic users and its containers'
 SIZE = "64m"  # Firecracker's own program and its files
 MOUNT_LIMIT_S = 20.0
+INTERPRETER = 3  # PT_INTERP
 KERNEL, INITRD, USERLAND, VOLUME = "kernel", "initrd", "userland", "volume"
 
 
@@ -79,3 +82,20 @@ def jailer_argv(context: BootContext, jailer: Path, program: Path) -> list[str]:
 def cgroup_words(hierarchy: Hierarchy, name: str) -> list[str]:
     """Return what keeps the jailer from making cgroups of its own: under version 2 it is told ours."""
     return ["--cgroup-version", "2", "--parent-cgroup", name] if hierarchy.version == 2 else []
+
+
+def jail_troubles(jailer: Path | None, program: Path) -> Iterator[Trouble]:
+    """Yield what keeps a program from being jailed: no jailer, or a loader that the chroot does not have."""
+    install = "primetime tools install firecracker"
+    if jailer is None:
+        yield Trouble("Firecracker's jailer is not installed", install)
+    if needs_loader(program):
+        yield Trouble(f"{program} is linked dynamically, and the jail holds no libraries", install)
+
+
+def needs_loader(program: Path) -> bool:
+    """Whether a 64-bit ELF names an interpreter (PT_INTERP, elf(5))."""
+    content = program.read_bytes()
+    table = struct.unpack_from("<Q", content, 0x20)[0]
+    size, count = struct.unpack_from("<HH", content, 0x36)
+    return any(struct.unpack_from("<I", content, table + size * index)[0] == INTERPRETER for index in range(count))

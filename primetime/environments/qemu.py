@@ -40,7 +40,6 @@ from primetime.model import EnvironmentSpec, Evidence, Fact, Footprint, Usabilit
 KVM = Path("/dev/kvm")
 QUIT_LIMIT_S = 10.0
 CONNECT_LIMIT_S = 10.0
-EXIT_NOTICE_S = 2.0  # between the agent's socket closing and QEMU's exit code
 CAVEAT = "emulated by TCG: its figures say nothing about speed"
 BYPASSES = ("none", "directsync")
 BLOCK_COUNTERS = (
@@ -154,8 +153,7 @@ class QemuInstance(GuestInstance):
         self.vmm_growth_bytes = TRANSLATION_MIB << 20 if context.emulated else 0
 
     def exited(self) -> str:
-        waits_until(lambda: self.vmm.watch.poll() is not None, EXIT_NOTICE_S)
-        return self.vmm.watch.exited()
+        return self.vmm.watch.exited_soon()
 
     def prove_limits(self) -> tuple[Fact, ...]:
         acceleration = self.vmm.monitor.execute("query-kvm")

@@ -1,4 +1,4 @@
-"""What a Firecracker boot needs of this host: a kernel it can load, huge pages, a tap with the right MTU."""
+"""What a microVM needs of this host: a kernel that it can load, huge pages, a tap with the right MTU."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ IP_LIMIT_S = 20.0
 
 
 def bootable_kernel(images: GuestImages) -> Path:
-    """Return the kernel as Firecracker loads it: an ELF on x86-64, an Image on Arm. BootFailed when it is neither."""
+    """Return the kernel as a microVM loads it: an ELF on x86-64, an Image on Arm. BootFailed when it is neither."""
     for path in (images.kernel_elf, images.kernel_image):
         if path is not None and is_plain(path):
             return path
     raise BootFailed(
         "guest kernel",
         f"{images.kernel_image.name} of {images.kernel_version} is compressed in a form that primetime cannot undo, "
-        "and Firecracker loads uncompressed kernels only; leave images.kernel out",
+        "and this VMM loads uncompressed kernels only; leave images.kernel out",
     )
 
 
