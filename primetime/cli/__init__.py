@@ -25,6 +25,7 @@ VERBS = {
     "export": "write a campaign's views as CSV, JSON or Parquet",
     "clean": "undo what a killed run left on this device",
     "bundle": "write the one-file primetime.pyz",
+    "lab": "emulate a board with KVM inside: up, down, list, ssh, kill",
 }
 DONE, FAILED, USER_MISTAKE, INTERRUPTED = 0, 1, 2, 130
 
