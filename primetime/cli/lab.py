@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from primetime.campaign.signals import interruptible
 from primetime.cli import DONE, FAILED
-from primetime.errors import BootFailed
+from primetime.errors import BootFailed, UserError
 from primetime.host.process import Spawning, spawn
 
 if TYPE_CHECKING:
@@ -72,11 +72,14 @@ def execute(options: argparse.Namespace) -> int:
 
 def up(board: Board, options: argparse.Namespace) -> int:
     """Start it, add it to the fleet, say how to get in."""
-    from primetime.lab import fleet_file, life
+    from primetime.lab import emulator, fleet_file, life
     from primetime.lab.profiles import profile
 
     fleet = options.fleet.absolute()
-    fleet_file.devices(fleet_file.read(fleet), fleet)  # a file that cannot be used is said now, not in a minute
+    fleet_file.edited(fleet, board.name, {"user": "root"})  # a file that cannot be used is said now, not in a minute
+    if board.exists and emulator.is_up(board):
+        fleet_file.add_to_fleet(fleet, board.name, fleet_file.entry_of(board))
+        raise UserError(f"{board.name} is up already", f"it stands in {fleet}; primetime lab ssh {board.name}")
     try:
         seconds = life.up(board, profile(board.name), options.fresh, say)
     except BootFailed as error:

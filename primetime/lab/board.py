@@ -16,7 +16,7 @@ from pathlib import Path
 from primetime.errors import UserError
 from primetime.host.process import require_program, run
 from primetime.images import cpio
-from primetime.lab.image import Parts
+from primetime.lab.image import Parts, recipe
 from primetime.lab.profiles import Profile
 
 DEFAULT_ROOT = "/var/lib/primetime/lab"
@@ -32,11 +32,11 @@ LOOPBACK = "127.0.0.1"
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """What a board is from its making on. `made_from`: the cache entry its disk was copied from."""
+    """What a board is from its making on. `recipe`: what its disk was made from, as a hash."""
 
     profile: str
     port: int
-    made_from: str
+    recipe: str
 
 
 class Board:
@@ -128,7 +128,7 @@ class Board:
         # a second archive behind the guests' initrd; the kernel unpacks both
         initrd = cpio.padded(parts.initrd.read_bytes()) + cpio.archive(own_files(part, self.name))
         (part / "initrd.img").write_bytes(initrd)
-        about = About(profile.name, port, parts.name)
+        about = About(profile.name, port, recipe(profile.emulator.architecture))
         (part / "board.json").write_text(json.dumps(asdict(about), indent=1), encoding="utf-8")
 
     def remove(self) -> None:

@@ -34,7 +34,7 @@ def program_of(emulator: Emulator) -> str:
 def qemu_major(program: str) -> int:
     """Return the first number of QEMU's version, 0 when it says none."""
     said = run([program, "--version"], timeout_s=VERSION_LIMIT_S).stdout.decode(errors="replace")
-    found = re.search(r"version (\d+)", said)
+    found = re.search(r"QEMU emulator version (\d+)", said)
     return int(found[1]) if found else 0
 
 
@@ -147,5 +147,4 @@ def cut_power(board: Board) -> bool:
         if emulator is not None:
             signal.pidfd_send_signal(emulator, signal.SIGKILL)
             has_ended(emulator, START_LIMIT_S)
-    board.pid_file.unlink(missing_ok=True)
-    return emulator is not None
+        return emulator is not None

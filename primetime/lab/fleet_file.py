@@ -31,22 +31,36 @@ def entry_of(board: Board) -> dict[str, Value]:
 def add_to_fleet(path: Path, name: str, entry: Mapping[str, Value]) -> bool:
     """Write a device's entry into a fleet file; whether the file had to be changed.
 
-    UserError when the file is no TOML, or has the device in a form that is not ours to edit.
+    UserError when the file is no TOML, has the device in a form that is not ours to edit, or cannot be written.
     """
-    before = read(path)
-    after = with_entry(before, name, entry)
+    before, after = edited(path, name, entry)
     if after == before:
         return False
-    if devices(after, path).get(name) != {**devices(before, path).get(name, {}), **entry}:
+    try:
+        path.write_text(after, encoding="utf-8", newline="")
+    except OSError as error:
+        raise UserError(f"{path} cannot be written: {error.strerror}", "name another file: --fleet FILE") from None
+    return True
+
+
+def edited(path: Path, name: str, entry: Mapping[str, Value]) -> tuple[str, str]:
+    """Return the file's text before and after, written nowhere yet."""
+    before = read(path)
+    try:
+        old = devices(before).get(name, {})
+    except tomllib.TOMLDecodeError as error:
+        raise UserError(f"{path} is not TOML: {error}", "mend it, or name another file: --fleet FILE") from None
+    after = with_entry(before, name, entry)
+    try:
+        fits = devices(after).get(name) == {**old, **entry}
+    except tomllib.TOMLDecodeError:
+        fits = False
+    if not fits:
         raise UserError(
             f"{path} has the device {name} in a form that cannot be brought up to date",
             f"remove it there, then again: primetime lab up {name}",
         )
-    try:
-        path.write_text(after, encoding="utf-8", newline="")
-    except OSError as error:
-        raise unwritable(path, error) from None
-    return True
+    return before, after
 
 
 def read(path: Path) -> str:
@@ -59,17 +73,9 @@ def read(path: Path) -> str:
         raise UserError(f"{path} cannot be read: {error}", "name another file: --fleet FILE") from None
 
 
-def unwritable(path: Path, error: OSError) -> UserError:
-    """Say that the fleet file cannot be written."""
-    return UserError(f"{path} cannot be written: {error.strerror}", "name another file: --fleet FILE")
-
-
-def devices(text: str, path: Path) -> dict[str, dict[str, object]]:
+def devices(text: str) -> dict[str, dict[str, object]]:
     """Return the devices of a fleet file by name."""
-    try:
-        found = tomllib.loads(text).get("devices", {})
-    except tomllib.TOMLDecodeError as error:
-        raise UserError(f"{path} is not TOML: {error}", "mend it, or name another file: --fleet FILE") from None
+    found = tomllib.loads(text).get("devices", {})
     tables = found if isinstance(found, dict) else {}
     return {name: table for name, table in tables.items() if isinstance(table, dict)}
 

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
+from primetime.host.lock import require_root
 from primetime.host.process import Spawning, require_program, run
 from primetime.images import debian
-from primetime.images.cache import Cache, Material
+from primetime.images.cache import Cache, Material, key
 from primetime.images.initrd import guest_initrd
 from primetime.images.kernel import Kernel, debian_kernel
 from primetime.images.userland import BUSYBOX, MOUNT_POINTS, OWN_FILES, link, replace, trim
@@ -20,8 +21,9 @@ from primetime.images.userland import BUSYBOX, MOUNT_POINTS, OWN_FILES, link, re
 FORMAT = 1  # to be raised when this module makes something else of the same packages
 PACKAGES = (
     "base-files", "bash", "busybox-static", "containerd", "coreutils", "crun", "dash", "dmsetup", "e2fsprogs",
-    "ethtool", "findutils", "grep", "gzip", "iproute2", "iputils-ping", "kmod", "libc-bin", "login", "mount", "nftables",
-    "openssh-server", "passwd", "procps", "python3", "runc", "sed", "tar", "thin-provisioning-tools", "util-linux",
+    "ethtool", "findutils", "grep", "gzip", "iproute2", "iputils-ping", "kmod", "libc-bin", "login", "mount",
+    "nftables", "openssh-server", "passwd", "procps", "python3", "runc", "sed", "tar", "thin-provisioning-tools",
+    "util-linux",
 )  # fmt: skip
 EMULATORS = {"amd64": "qemu-system-x86", "arm64": "qemu-system-arm"}  # for the board's own guests
 DISK_BYTES = 16 << 30  # sparse; as much as a Jetson Nano's eMMC
@@ -48,9 +50,8 @@ LINKS = {"etc/mtab": "../proc/self/mounts", "var/run": "/run"}
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What a new board is copied from. `name` is the disk's entry in the cache, by content hash."""
+    """What a new board is copied from: entries of the cache."""
 
-    name: str
     disk: Path
     kernel: Path
     initrd: Path
@@ -74,6 +75,11 @@ def material(architecture: str) -> Material:
     }
 
 
+def recipe(architecture: str) -> str:
+    """Return the hash of what this version of primetime makes a board's disk from, the kernel's package apart."""
+    return key(material(architecture))
+
+
 def packages(architecture: str) -> list[str]:
     """All packages of a board; the kernel comes apart."""
     return [*PACKAGES, EMULATORS[architecture]]
@@ -88,11 +94,12 @@ def board_parts(cache: Cache, architecture: str) -> Parts:
     made_from = {**material(architecture), "kernel": kernel.sha256}
     entry = cache.entry(f"board-{architecture}", made_from, lambda part: build(part, architecture, kernel))
     initrd = guest_initrd(cache, kernel, entry / "busybox")
-    return Parts(entry.name, entry / "disk.img", kernel.image, initrd.image)
+    return Parts(entry / "disk.img", kernel.image, initrd.image)
 
 
 def build(entry: Path, architecture: str, kernel: Kernel) -> None:
     """Fill a cache entry: the disk, and the busybox for the initrd."""
+    require_root("lab up")
     tree = entry / "tree"
     tree.mkdir(mode=0o755)
     debian.unpack(tree, architecture, packages(architecture))

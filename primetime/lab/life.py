@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import shutil
-import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from primetime.errors import CommandFailed, CommandTimeout, UserError
-from primetime.host.process import run
+from primetime.errors import CommandTimeout, UserError
+from primetime.host.process import find_program, run
 from primetime.images.cache import Cache
 from primetime.lab import emulator, reach
 from primetime.lab.board import Board
-from primetime.lab.image import board_parts
+from primetime.lab.image import board_parts, recipe
 from primetime.lab.profiles import PROFILES, Profile, Size, fitted, this_host
 
 SHUTDOWN_LIMIT_S = 60.0
@@ -52,6 +51,8 @@ def up(board: Board, profile: Profile, fresh: bool, progress: Progress) -> float
         if not board.exists:
             progress(f"{board.name}: making its disk, a minute where nothing is cached")
             board.make(profile, board_parts(Cache(), profile.emulator.architecture))
+        elif board.about().recipe != recipe(profile.emulator.architecture):
+            progress(f"{board.name}: made by another version of primetime; --fresh makes it anew")
         for clamp in size.clamps:
             progress(f"{board.name}: {clamp}")
         return start(board, profile, size)
@@ -87,13 +88,9 @@ def shut_down(board: Board) -> bool | None:
     with emulator.running(board) as running:
         if running is None:
             return None
-        t0 = time.monotonic()
-        try:
-            run([*reach.ssh_argv(board), "poweroff"], timeout_s=POWEROFF_LIMIT_S)
-        except (CommandFailed, CommandTimeout):
-            ended = False
-        else:
-            ended = emulator.has_ended(running, max(0.0, SHUTDOWN_LIMIT_S - (time.monotonic() - t0)))
+        with suppress(CommandTimeout):  # the connection may end before its answer: only the board's end counts
+            run([*reach.ssh_argv(board), "poweroff"], timeout_s=POWEROFF_LIMIT_S, check=False)
+        ended = emulator.has_ended(running, SHUTDOWN_LIMIT_S)
     emulator.cut_power(board)
     return ended
 
@@ -128,7 +125,7 @@ def standing(root: Path) -> list[Standing]:
 
 def of_profile(board: Board, profile: Profile) -> Standing:
     """Return how one board stands, with the size it has or would have here."""
-    program = shutil.which(profile.emulator.program)
+    program = find_program(profile.emulator.program)
     size = fitted(profile, this_host(emulator.qemu_major(program) if program else 0))
     state = "none" if not board.exists else "up" if emulator.is_up(board) else "down"
     return Standing(
