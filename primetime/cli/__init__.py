@@ -26,6 +26,7 @@ VERBS = {
     "clean": "undo what a killed run left on this device",
     "bundle": "write the one-file primetime.pyz",
     "tools": "list, install or verify Firecracker, cloud-hypervisor and Kata",
+    "lab": "emulate a board with KVM inside: up, down, list, ssh, kill",
 }
 DONE, FAILED, USER_MISTAKE, INTERRUPTED = 0, 1, 2, 130
 
