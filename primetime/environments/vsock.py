@@ -7,6 +7,7 @@ what follows is the guest's. Source: Firecracker docs/vsock.md (1.16).
 from __future__ import annotations
 
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +19,7 @@ AGENT_PORT = 1024
 GUEST_CID = 3  # the first that is no special one; each VMM's own, so every guest may have it
 ANSWER_LIMIT_S = 5.0
 LONGEST_ANSWER = 32
+RETRY_S = 0.05  # each attempt is an interrupt in the guest, which has better things to do
 
 
 def try_connect(path: Path, port: int) -> socket.socket | None:
@@ -54,8 +56,11 @@ def open_guest_agent(path: Path, port: int, watch: BootWatch, deadline: float) -
 
     def connected() -> bool:
         connection = try_connect(path, port)
-        connections.extend([connection] if connection else [])
-        return bool(connections)
+        if connection is None:
+            time.sleep(RETRY_S)
+            return False
+        connections.append(connection)
+        return True
 
     watch.wait(connected, deadline)
     with open_agent(connections[0]) as agent:
