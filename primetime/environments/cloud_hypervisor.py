@@ -25,17 +25,16 @@ from primetime.environments.agent import AgentClient
 from primetime.environments.base import BootContext, Setting, failing_as
 from primetime.environments.cloud_hypervisor_command import API, CONSOLE, LOG, VSOCK, cloud_hypervisor_argv
 from primetime.environments.guest import GuestInstance
-from primetime.environments.guest_kernel import bootable_kernel, reserved_huge_pages, set_mtu
 from primetime.environments.http_socket import Control
 from primetime.environments.known_bad import Trouble, cloud_hypervisor_troubles
-from primetime.environments.vmm import BINARY, Vmm
-from primetime.environments.vmm_program import VmmProgram
+from primetime.environments.microvm_host import bootable_kernel, reserved_huge_pages, set_mtu
+from primetime.environments.vmm import BINARY, MicrovmInstance, Vmm
 from primetime.environments.vsock import AGENT_PORT, open_guest_agent
 from primetime.environments.watching import BootWatch
 from primetime.errors import BootFailed
 from primetime.host.hypervisor import HypervisorHost, Version
 from primetime.host.process import Spawning, spawn
-from primetime.model import Evidence, Fact, Footprint
+from primetime.model import Evidence, Fact
 
 STOP_S = 5.0
 WRITE_CACHE, WRITE_BACK = "guest.vdb.write_cache", "write back"
@@ -93,23 +92,18 @@ class CloudHypervisor(Vmm):
         ready = watch.wait_ready(started + context.first_sign_s, deadline)
         with failing_as("agent"):
             agent = stack.enter_context(open_guest_agent(context.directory / VSOCK, AGENT_PORT, watch, deadline))
-        instance = CloudHypervisorInstance(context, agent, watch, self.found())
-        instance.charged_bytes = 0 if self.values["hugepages"] else context.limits.memory_bytes
+        instance = CloudHypervisorInstance(context, agent, watch, self)
         instance.started_at, instance.ready_at = started, ready
         return instance
 
 
-class CloudHypervisorInstance(GuestInstance):
+class CloudHypervisorInstance(MicrovmInstance):
     """A guest under cloud-hypervisor."""
 
-    def __init__(self, context: BootContext, agent: AgentClient, watch: BootWatch, program: VmmProgram) -> None:
-        super().__init__(context, agent, watch.console)
-        self.watch = watch
-        self.program = program
+    def __init__(self, context: BootContext, agent: AgentClient, watch: BootWatch, vmm: CloudHypervisor) -> None:
+        super().__init__(context, agent, watch, bool(vmm.values["hugepages"]))
+        self.program = vmm.found()
         self.control = Control("cloud-hypervisor", context.directory / API)
-
-    def exited(self) -> str:
-        return self.watch.exited_soon()
 
     def prove_limits(self) -> tuple[Fact, ...]:
         facts = super().prove_limits()
@@ -124,10 +118,6 @@ class CloudHypervisorInstance(GuestInstance):
         disk = next(one for one in config["disks"] if one["id"] == "data")
         shown = tuple(Fact(f"cloud-hypervisor.disk.{name}", disk[name]) for name in ("direct", "num_queues"))
         return (*facts, *shown, Fact("cloud-hypervisor.sha256", self.program.found.sha256))
-
-    def footprint(self) -> Footprint:
-        interface = self.context.connection.interface
-        return Footprint(cgroups=(self.context.cgroup.name,), interfaces=(interface,) if interface else ())
 
     def evidence(self) -> Evidence:
         """Its own counters since the boot, as `block.data.write_bytes`, `net.net0.tx_frames`. It counts no flushes."""

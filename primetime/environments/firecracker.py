@@ -37,9 +37,9 @@ from primetime.environments.firecracker_config import (
     write_config,
 )
 from primetime.environments.firecracker_guest import FirecrackerInstance, Running
-from primetime.environments.guest_kernel import bootable_kernel, reserved_huge_pages, set_mtu
 from primetime.environments.jail import jail, jail_troubles, jailer_argv
 from primetime.environments.known_bad import Trouble, firecracker_troubles
+from primetime.environments.microvm_host import bootable_kernel, reserved_huge_pages, set_mtu
 from primetime.environments.vmm import BINARY, Vmm
 from primetime.environments.vsock import AGENT_PORT, open_guest_agent
 from primetime.environments.watching import BootWatch

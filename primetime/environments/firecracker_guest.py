@@ -9,12 +9,12 @@ from primetime.environments.agent import AgentClient
 from primetime.environments.base import BootContext
 from primetime.environments.firecracker_config import API, METRICS, Places
 from primetime.environments.firecracker_metrics import MetricsFile
-from primetime.environments.guest import GuestInstance
 from primetime.environments.http_socket import Control
+from primetime.environments.vmm import MicrovmInstance
 from primetime.environments.vmm_program import VmmProgram
 from primetime.environments.watching import BootWatch
 from primetime.errors import BootFailed
-from primetime.model import Evidence, Fact, Footprint, Scalar
+from primetime.model import Evidence, Fact, Scalar
 
 WRITE_CACHE = "guest.vdb.write_cache"
 SHOWN_INSIDE = {"Writeback": "write back", "Unsafe": "write through"}  # block-caching.md: FLUSH offered or not
@@ -31,19 +31,14 @@ class Running:
     program: VmmProgram
 
 
-class FirecrackerInstance(GuestInstance):
+class FirecrackerInstance(MicrovmInstance):
     """See the module."""
 
     def __init__(self, context: BootContext, agent: AgentClient, vmm: Running) -> None:
-        super().__init__(context, agent, vmm.watch.console)
+        super().__init__(context, agent, vmm.watch, vmm.values["huge_pages"] != "None")
         self.vmm = vmm
         self.control = Control("Firecracker", vmm.places.on_host(API))
         self.metrics = MetricsFile(vmm.places.on_host(METRICS)) if vmm.values["metrics"] else None
-        if vmm.values["huge_pages"] != "None":
-            self.charged_bytes = 0  # hugetlb pages are no memory of the cgroup's
-
-    def exited(self) -> str:
-        return self.vmm.watch.exited_soon()
 
     def prove_limits(self) -> tuple[Fact, ...]:
         facts = super().prove_limits()
@@ -58,10 +53,6 @@ class FirecrackerInstance(GuestInstance):
             raise BootFailed("machine", f"Firecracker says {told}", self.console())
         own = tuple(Fact(f"firecracker.{name}", self.vmm.values[name]) for name in RECORDED)
         return (*facts, *own, Fact("firecracker.sha256", self.vmm.program.found.sha256))
-
-    def footprint(self) -> Footprint:
-        interface = self.context.connection.interface
-        return Footprint(cgroups=(self.context.cgroup.name,), interfaces=(interface,) if interface else ())
 
     def evidence(self) -> Evidence:
         """Firecracker's counters since the boot, flushed now, as `block.data.flush_count`, `net.eth0.…`, `vcpu.…`."""

@@ -7,13 +7,16 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import ClassVar
 
+from primetime.environments.agent import AgentClient
 from primetime.environments.base import Attachment, BootContext, Environment, Instance, Setting, Storage
 from primetime.environments.guest import GuestInstance
 from primetime.environments.known_bad import Trouble, dotted
+from primetime.environments.microvm_host import huge_bytes
 from primetime.environments.vmm_program import VmmProgram, find_vmm
+from primetime.environments.watching import BootWatch
 from primetime.errors import BootFailed, UserError
 from primetime.host.hypervisor import HypervisorHost, Version, hypervisor_host
-from primetime.model import EnvironmentSpec, Usability, Usable
+from primetime.model import EnvironmentSpec, Footprint, Usability, Usable
 
 BINARY = Setting("binary", "", (), "the whole path of a program of your own")
 
@@ -86,3 +89,25 @@ class Vmm(Environment):
             instance = self.start(context, stack)
             yield instance
             instance.sync()  # its data on the disk; then the process door ends the program
+
+
+class MicrovmInstance(GuestInstance):
+    """A guest in one process of one cgroup. `huge`: its memory lies on huge pages, which its cgroup is not charged."""
+
+    def __init__(self, context: BootContext, agent: AgentClient, watch: BootWatch, huge: bool) -> None:
+        super().__init__(context, agent, watch.console)
+        self.watch = watch
+        self.huge = huge
+        if huge:
+            self.charged_bytes = 0
+
+    def exited(self) -> str:
+        return self.watch.exited_soon()
+
+    def footprint(self) -> Footprint:
+        interface = self.context.connection.interface
+        return Footprint(
+            cgroups=(self.context.cgroup.name,),
+            interfaces=(interface,) if interface else (),
+            guest_touched_bytes=huge_bytes(self.context.cgroup.pids()) if self.huge else 0,
+        )

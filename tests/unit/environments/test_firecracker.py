@@ -21,9 +21,9 @@ from primetime.environments.firecracker_config import (
     write_config,
 )
 from primetime.environments.firecracker_metrics import MetricsFile
-from primetime.environments.guest_kernel import bootable_kernel
 from primetime.environments.jail import cgroup_words, needs_loader
 from primetime.environments.known_bad import cloud_hypervisor_troubles, firecracker_troubles
+from primetime.environments.microvm_host import bootable_kernel
 from primetime.environments.vmm_program import told_version
 from primetime.errors import BootFailed, UserError
 from primetime.host.cgroup import Hierarchy

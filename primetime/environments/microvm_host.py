@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -52,6 +53,18 @@ def reserved_huge_pages(context: BootContext) -> Iterator[None]:
         if free < wanted:
             raise BootFailed("huge pages", f"{wanted} of 2 MiB are needed, the kernel gave {free}")
         yield
+
+
+def huge_bytes(pids: Iterable[int]) -> int:
+    """Return the bytes of huge pages that these processes hold, which no cgroup and no PSS shows (proc_pid_smaps)."""
+    total = 0
+    for pid in pids:
+        try:
+            text = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii")
+        except (FileNotFoundError, ProcessLookupError):
+            continue  # it ended while we looked
+        total += sum(int(kib) * 1024 for kib in re.findall(r"^(?:Private|Shared)_Hugetlb:\s+(\d+)", text, re.MULTILINE))
+    return total
 
 
 def set_mtu(context: BootContext, mtu: int) -> None:
