@@ -160,7 +160,7 @@ class Runner:
         boot_id = self.campaign.begin_boot(slot_id, self.run.device.now())
         self.run.listener(BootStarted(boot_id, slot.slot))
         environment = self.run.environments[slot.slot.environment]
-        how = BootStart(boot_id, emulated=self.run.usability[slot.slot.environment].emulated)
+        how = BootStart(boot_id, emulated=self.run.usability[slot.slot.environment].tcg)
         boot = Boot(self.campaign, self.run.device, environment, how)
         status, reason = BootStatus.FAILED, "primetime failed"  # what an error that nobody expects leaves behind
         try:

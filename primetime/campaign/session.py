@@ -74,7 +74,7 @@ def carry_out(campaign: CampaignFile, session: Opened, listener: Listener, resum
     """Write down what is true now, then run."""
     campaign.add_facts(session.device.facts())
     for label, member in session.environments.items():
-        campaign.add_environment(member.spec, member.printed_name(), session.usability[label])
+        campaign.add_environment(member.spec, printed_name(member, session.usability[label]), session.usability[label])
         path = "host" if member.attachment is Attachment.HOST else session.device.opening.study.network_path
         campaign.add_facts([Fact("network.path", path, "environment", label)])
         versions = session.usability[label].versions.items()
@@ -85,6 +85,12 @@ def carry_out(campaign: CampaignFile, session: Opened, listener: Listener, resum
         campaign.add_facts(session.device.calibrate())
     run = Run(campaign, study, session.device, session.environments, session.usability, listener)
     return Runner(run).carry_out(resumed)
+
+
+def printed_name(member: Environment, usability: Usability) -> str:
+    """An environment's name in reports, which says where its figures are an emulator's."""
+    name = member.printed_name()
+    return f"{name} [emulated]" if usability.emulated and not usability.tcg else name
 
 
 @contextmanager

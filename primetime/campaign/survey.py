@@ -3,6 +3,7 @@
 Each environment is booted once with the study's limits and runs `true`. A KVM that opens is not yet KVM:
 back ends exist on which an ordinary guest kernel spins forever, so an environment with a guest kernel
 is tried with hardware virtualisation first, given little time for a first sign, then under emulation.
+On a device that is itself emulated everything that runs is usable, and all its figures are marked.
 """
 
 from __future__ import annotations
@@ -15,43 +16,60 @@ from pathlib import Path
 from primetime.campaign.device import BootStart, Device
 from primetime.environments.base import Environment
 from primetime.errors import BootFailed, CommandFailed, CommandTimeout, EnvironmentDied
+from primetime.host.facts import machine_emulation
 from primetime.model import Command, Usability, Usable
 
 KVM = Path("/dev/kvm")
 FIRST_SIGN_S = 15.0
+EMULATED_FIRST_SIGN_S = 120.0  # of a guest under the KVM of an emulated device
 TRY_NUMBER = 60000  # names of trial boots; the boots of a campaign count from 1
 COMMAND_LIMIT_S = 30.0
+REAL_DEVICE = "measure on a real device"
 
 
 def survey(device: Device, environments: Iterable[Environment], tell: Callable[[str], None]) -> dict[str, Usability]:
     """Try every environment; return what was found by label. `tell` hears what is being tried."""
     found: dict[str, Usability] = {}
+    emulation = machine_emulation()
     for number, environment in enumerate(environments, start=TRY_NUMBER):
         tell(f"trying {environment.spec.label}")
-        found[environment.spec.label] = try_environment(device, environment, number)
+        first_sign_s = EMULATED_FIRST_SIGN_S if emulation else FIRST_SIGN_S
+        tried = try_environment(device, environment, BootStart(number, first_sign_s=first_sign_s))
+        found[environment.spec.label] = on_emulated(tried, environment, emulation) if emulation else tried
     return found
 
 
-def try_environment(device: Device, environment: Environment, number: int) -> Usability:
-    """Try one environment, with KVM and without where that is a question."""
+def on_emulated(found: Usability, environment: Environment, emulation: str) -> Usability:
+    """What a device that is itself emulated adds: what runs here is usable, and none of its figures counts."""
+    if found.state is Usable.NO:
+        return found
+    kvm = "KVM booted a guest" if environment.guest_kernel and not found.tcg else ""
+    marked = f"this device is itself emulated ({emulation}), its figures say nothing about speed"
+    reason = "; ".join(filter(None, (found.reason, kvm, marked)))
+    return replace(found, state=Usable.CAVEAT, emulated=True, reason=reason, remedy=found.remedy or REAL_DEVICE)
+
+
+def try_environment(device: Device, environment: Environment, how: BootStart) -> Usability:
+    """Try one environment, with KVM and without where that is a question. `how`: with KVM."""
     lacking = environment.missing()
     if lacking is not None:
         return lacking
     if not environment.guest_kernel:
-        return boot_once(device, environment, BootStart(number))
+        return boot_once(device, environment, BootStart(how.number))
     no_kvm = kvm_missing()
     if not no_kvm:
-        with_kvm = boot_once(device, environment, BootStart(number, first_sign_s=FIRST_SIGN_S))
+        with_kvm = boot_once(device, environment, how)
         if with_kvm.state is not Usable.NO:
             return with_kvm
         no_kvm = f"/dev/kvm opens, but a guest does not run on it ({with_kvm.reason})"
-    emulated = boot_once(device, environment, BootStart(number, emulated=True))
+    emulated = boot_once(device, environment, BootStart(how.number, emulated=True))
     if emulated.state is Usable.NO:
         return replace(emulated, reason=f"{no_kvm}; emulated: {emulated.reason}")
     return replace(
         emulated,
         state=Usable.CAVEAT,
         emulated=True,
+        tcg=True,
         reason=f"{no_kvm}: emulated by TCG, its figures say nothing about speed",
         remedy="use a device whose CPU and firmware give Linux a working KVM",
     )

@@ -145,6 +145,13 @@ def test_emulated_environments_get_one_block(path: Path) -> None:
     assert {cell[0] for cell in campaign.done() if cell[1] == "native"} == set(range(1, BLOCKS + 1))
 
 
+def test_a_campaign_of_emulated_environments_alone_is_one_block(path: Path) -> None:
+    campaign = Campaign(path, made_study({"native": {}, "vm": {}}))
+    marked = Usability("fake", Usable.CAVEAT, "the device is emulated", emulated=True)
+    assert campaign.run({"native": marked, "vm": marked}) is CampaignState.BLOCKS
+    assert {cell[:2] for cell in campaign.done()} == {(1, "native"), (1, "vm")}
+
+
 def test_resume_runs_what_is_left_and_nothing_twice(path: Path) -> None:
     campaign = Campaign(path, made_study({"native": {}, "slow": {}}))
     limit = 5
