@@ -64,6 +64,7 @@ class Campaign:
         self.device = FakeDevice()
         self.members = {spec.label: environment(spec) for spec in study.environments}
         self.events: list[Event] = []
+        self.visits: Visits | None = None
         self.file = CampaignFile.create(path, study, 7, "fake")
         for point in study.points:
             self.file.add_point(point, workload("fake").primary(point))
@@ -72,7 +73,7 @@ class Campaign:
 
     def run(self, usability: Mapping[str, Usability] | None = None, resumed: bool = False) -> CampaignState:
         found = {label: Usability("fake", Usable.YES) for label in self.members} | dict(usability or {})
-        run = Run(self.file, self.study, self.device, self.members, found, self.events.append)
+        run = Run(self.file, self.study, self.device, self.members, found, self.events.append, self.visits)
         return Runner(run).carry_out(resumed)
 
     def done(self) -> list[tuple[object, ...]]:
