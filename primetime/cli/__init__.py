@@ -26,6 +26,7 @@ VERBS = {
     "clean": "undo what a killed run left on this device",
     "bundle": "write the one-file primetime.pyz",
     "fleet": "carry a study out on many devices over ssh",
+    "lab": "emulate a board with KVM inside: up, down, list, ssh, kill",
 }
 UNLISTED = {"board": "what primetime fleet asks of a board"}  # for programs of ours
 DONE, FAILED, USER_MISTAKE, INTERRUPTED = 0, 1, 2, 130
