@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from primetime.campaign.boot import Boot
-from primetime.campaign.device import BootStart, Device
+from primetime.campaign.device import Device, boot_start
 from primetime.campaign.estimate import estimate_study
 from primetime.campaign.plan import plan_block
 from primetime.campaign.progress import Progress, figure_in_words
@@ -175,7 +175,7 @@ class Runner:
         boot_id = self.campaign.begin_boot(slot_id, self.run.device.now())
         self.run.listener(BootStarted(boot_id, slot.slot))
         environment = self.run.environments[slot.slot.environment]
-        how = BootStart(boot_id, emulated=self.run.usability[slot.slot.environment].tcg)
+        how = boot_start(boot_id, self.run.usability[slot.slot.environment].tcg, self.run.device.emulation())
         boot = Boot(self.campaign, self.run.device, environment, how)
         status, reason = BootStatus.FAILED, "primetime failed"  # what an error that nobody expects leaves behind
         try:

@@ -13,15 +13,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from primetime.campaign.device import BootStart, Device
+from primetime.campaign.device import BootStart, Device, boot_start
 from primetime.environments.base import Environment
 from primetime.errors import BootFailed, CommandFailed, CommandTimeout, EnvironmentDied
-from primetime.host.facts import machine_emulation
 from primetime.model import Command, Usability, Usable
 
 KVM = Path("/dev/kvm")
 FIRST_SIGN_S = 15.0
-EMULATED_FIRST_SIGN_S = 120.0  # of a guest under the KVM of an emulated device
 TRY_NUMBER = 60000  # names of trial boots; the boots of a campaign count from 1
 COMMAND_LIMIT_S = 30.0
 REAL_DEVICE = "measure on a real device"
@@ -30,11 +28,13 @@ REAL_DEVICE = "measure on a real device"
 def survey(device: Device, environments: Iterable[Environment], tell: Callable[[str], None]) -> dict[str, Usability]:
     """Try every environment; return what was found by label. `tell` hears what is being tried."""
     found: dict[str, Usability] = {}
-    emulation = machine_emulation()
+    emulation = device.emulation()
     for number, environment in enumerate(environments, start=TRY_NUMBER):
         tell(f"trying {environment.spec.label}")
-        first_sign_s = EMULATED_FIRST_SIGN_S if emulation else FIRST_SIGN_S
-        tried = try_environment(device, environment, BootStart(number, first_sign_s=first_sign_s))
+        how = boot_start(number, False, emulation)
+        if not emulation:
+            how = replace(how, first_sign_s=FIRST_SIGN_S)
+        tried = try_environment(device, environment, how)
         found[environment.spec.label] = on_emulated(tried, environment, emulation) if emulation else tried
     return found
 
@@ -55,14 +55,14 @@ def try_environment(device: Device, environment: Environment, how: BootStart) ->
     if lacking is not None:
         return lacking
     if not environment.guest_kernel:
-        return boot_once(device, environment, BootStart(how.number))
+        return boot_once(device, environment, how)
     no_kvm = kvm_missing()
     if not no_kvm:
         with_kvm = boot_once(device, environment, how)
         if with_kvm.state is not Usable.NO:
             return with_kvm
         no_kvm = f"/dev/kvm opens, but a guest does not run on it ({with_kvm.reason})"
-    emulated = boot_once(device, environment, BootStart(how.number, emulated=True))
+    emulated = boot_once(device, environment, replace(how, emulated=True, first_sign_s=how.limit_s))
     if emulated.state is Usable.NO:
         return replace(emulated, reason=f"{no_kvm}; emulated: {emulated.reason}")
     return replace(

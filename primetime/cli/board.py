@@ -43,9 +43,9 @@ def start(job: Job, asked: str) -> int:
     """Begin or go on, in a process that outlives this connection; UserError when one is at work already."""
     with job.at_work():
         job.ask(Errand(**json.loads(asked)))
-        job.note(None)
         if not forked(job.beside("log")):
             return DONE
+        job.note(None)
         code = FAILED
         try:
             code = main(["board", "carry-out", str(job.campaign)])

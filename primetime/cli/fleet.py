@@ -74,6 +74,7 @@ def doctor(devices: Sequence[FleetDevice], options: argparse.Namespace) -> int:
     parts = [(device, teller(device.name)) for device in devices]
     found = together(parts, examine, Pause())
     print(json.dumps({name: as_data(one) for name, one in found.items()}, indent=2) if options.json else table(found))
+    say_failures(found)
     return code_of(found)
 
 
@@ -111,9 +112,12 @@ def see_through(parts: Sequence[tuple[FleetDevice, Assignment]], options: argpar
     if options.json:
         print(json.dumps({name: as_data(one) for name, one in found.items()}, indent=2))
     else:
-        print("\n".join(in_words(name, one) for name, one in found.items()))
+        for name, one in found.items():
+            if isinstance(one, Path):
+                print(f"✓ {name:<12} {one}")
         if any(isinstance(one, Path) for one in found.values()):
-            print("\nreport them together: primetime fleet report")
+            print("report them together: primetime fleet report")
+    say_failures(found)
     return code_of(found)
 
 
@@ -173,7 +177,7 @@ def table(found: Outcomes) -> str:
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     why = [line for name, kinds in states.items() for one in kinds.values() for line in reasons(name, one)]
-    return "\n".join([*lines, *([""] if why else []), *why, *failures(found)])
+    return "\n".join([*lines, *([""] if why else []), *why])
 
 
 def reasons(name: str, environment: Mapping[str, str]) -> list[str]:
@@ -184,17 +188,13 @@ def reasons(name: str, environment: Mapping[str, str]) -> list[str]:
     return [f"{name} {environment['kind']}: {environment['reason']}{remedy}"]
 
 
-def failures(found: Outcomes) -> list[str]:
-    """A line or two for every board that gave nothing."""
-    return [in_words(name, one) for name, one in found.items() if isinstance(one, PrimetimeError)]
-
-
-def in_words(name: str, one: Path | PrimetimeError) -> str:
-    """What came of one board."""
-    if isinstance(one, PrimetimeError):
-        hint = f"\n  hint: {one.hint}" if isinstance(one, UserError) and one.hint else ""
-        return f"✗ {name:<12} {one.message}{hint}"
-    return f"✓ {name:<12} {one}"
+def say_failures(found: Outcomes) -> None:
+    """A line on stderr for every board that gave nothing, and one for what mends it."""
+    for name, one in found.items():
+        if isinstance(one, PrimetimeError):
+            print(f"✗ {name:<12} {one.message}", file=sys.stderr)
+            if isinstance(one, UserError) and one.hint:
+                print(f"  hint: {one.hint}", file=sys.stderr)
 
 
 def as_data(one: object) -> object:
