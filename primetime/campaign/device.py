@@ -13,9 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from primetime.environments.base import BOOT_LIMIT_S, Environment, Instance
+from primetime.host.facts import machine_emulation
 from primetime.instruments.sampler import Sampler
 from primetime.model import Fact, FileToPut, Footprint, Outcome, Site, Step
 
+EMULATED_BOOT_LIMIT_S = 360.0  # under the KVM of an emulated device, on a loaded host
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -30,6 +32,12 @@ class BootStart:
     emulated: bool = False
     first_sign_s: float = BOOT_LIMIT_S
     limit_s: float = BOOT_LIMIT_S
+
+
+def boot_start(number: int, tcg: bool, emulation: str) -> BootStart:
+    """How a boot of a campaign is done. `emulation`: what the device itself is emulated as, "" for a real one."""
+    limit_s = EMULATED_BOOT_LIMIT_S if emulation else BOOT_LIMIT_S
+    return BootStart(number, tcg, first_sign_s=limit_s, limit_s=limit_s)
 
 
 class Device(ABC):
@@ -95,6 +103,10 @@ class Device(ABC):
     def boot_id(self) -> str:
         """Return what tells one start of the host from the next."""
         return BOOT_ID.read_text(encoding="ascii").strip()
+
+    def emulation(self) -> str:
+        """Return what this machine itself is emulated as; "" for a real one."""
+        return machine_emulation()
 
     def now(self) -> float:
         """Return host CLOCK_MONOTONIC, in seconds."""

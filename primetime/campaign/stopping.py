@@ -11,15 +11,19 @@ from primetime.store import CampaignFile
 
 def stop_reason(campaign: CampaignFile, study: Study, index: int, emulated: Set[str]) -> CampaignState | None:
     """Why no block `index` is planned any more; None when one is."""
-    if study.smoke:
-        return CampaignState.BLOCKS if index > 1 else None
-    if index > study.stopping.max_blocks:
+    if index > most_blocks(study, emulated):
         return CampaignState.BLOCKS
     if index > 1 and (elapsed_s(campaign) > study.stopping.budget_s or worn_out(campaign, study)):
         return CampaignState.BUDGET
     if not open_points(campaign, study, index, emulated):
         return CampaignState.WIDTH
     return None
+
+
+def most_blocks(study: Study, emulated: Set[str]) -> int:
+    """How many blocks a campaign has at most: one in a smoke run, and where nothing but emulators is measured."""
+    nothing_real = all(spec.label in emulated for spec in study.environments)
+    return 1 if study.smoke or nothing_real else study.stopping.max_blocks
 
 
 def open_points(campaign: CampaignFile, study: Study, index: int, emulated: Set[str]) -> tuple[str, ...]:

@@ -18,11 +18,12 @@ from primetime.campaign.study_contract import (
     read_volume,
 )
 from primetime.campaign.study_points import read_points
-from primetime.campaign.study_table import NAME, Table
+from primetime.campaign.study_table import Table
 from primetime.environments import environment_class
 from primetime.environments.base import check_settings
 from primetime.errors import UserError
 from primetime.model import EnvironmentSpec, Pace, Scalar, Study
+from primetime.model.toml_table import NAME
 
 MARGINS = {"default": 0.05, "latency_p50": 0.10, "latency_p99": 0.20}
 

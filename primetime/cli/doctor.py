@@ -13,11 +13,14 @@ from primetime.cli import DONE
 from primetime.cli.listeners import TerminalListener
 from primetime.environments import kinds
 from primetime.host.lock import require_root
-from primetime.model import EnvironmentSpec, Event, Fact, Study, Usability, Usable
+from primetime.model import EnvironmentSpec, Event, Fact, Scalar, Study, Usability, Usable
 
 MARKS = {Usable.YES: "✓", Usable.CAVEAT: "~", Usable.NO: "✗"}
 SMALL_VOLUME = 64 * 1024 * 1024
-SHOWN = ("cpu.model", "cpu.count", "memory.total_bytes", "kernel.release", "os.name", "cgroup.version")
+SHOWN = (
+    "cpu.model", "cpu.count", "memory.total_bytes", "kernel.release", "os.name", "cgroup.version",
+    "machine.emulated", "machine.kvm", "machine.vhost-net", "machine.vhost-vsock",
+)  # fmt: skip
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -53,10 +56,15 @@ def as_json(facts: tuple[Fact, ...], usability: dict[str, Usability]) -> str:
     return json.dumps({"facts": {fact.name: fact.value for fact in facts}, "environments": environments}, indent=2)
 
 
+def said(value: Scalar | None) -> str:
+    """A fact's value for people."""
+    return ("yes" if value else "no") if isinstance(value, bool) else str(value)
+
+
 def in_words(facts: tuple[Fact, ...], usability: dict[str, Usability]) -> str:
     """A few facts of the machine, then a line per environment with reason and remedy."""
     named = {fact.name: fact.value for fact in facts}
-    lines = [f"{name:<20} {named[name]}" for name in SHOWN if name in named]
+    lines = [f"{name:<20} {said(named[name])}" for name in SHOWN if named.get(name) is not None]
     for label, found in usability.items():
         versions = " ".join(f"{name} {version}" for name, version in found.versions.items())
         lines.append(f"{MARKS[found.state]} {label:<14} {found.state} {versions}".rstrip())

@@ -11,10 +11,12 @@ from dataclasses import asdict, dataclass
 from primetime.campaign.estimate import estimate_study
 from primetime.campaign.plan import plan_block
 from primetime.campaign.session import SEED_BITS
+from primetime.campaign.stopping import most_blocks
 from primetime.campaign.study_file import load_study
 from primetime.campaign.survey import kvm_missing
 from primetime.cli import DONE
 from primetime.environments import environment_class
+from primetime.host.facts import machine_emulation
 from primetime.model import Block, Estimate, Slot, Study
 
 GIGABYTE = 1e9
@@ -50,11 +52,14 @@ def execute(options: argparse.Namespace) -> int:
 
 def plan(study: Study, seed: int) -> Planned:
     """Plan every block. What only a boot can tell (whether KVM works) is guessed from /dev/kvm."""
-    no_kvm = kvm_missing()
+    no_kvm, emulation = kvm_missing(), machine_emulation()
     guests = [spec.label for spec in study.environments if environment_class(spec.kind).guest_kernel]
-    one_block = dict.fromkeys(guests, no_kvm) if no_kvm else {}
+    one_block = dict.fromkeys(guests, f"{no_kvm}, so it is emulated") if no_kvm else {}
+    if emulation:
+        everything = [spec.label for spec in study.environments]
+        one_block = dict.fromkeys(everything, f"this device is itself emulated ({emulation})")
     points = [point.name for point in study.points]
-    count = 1 if study.smoke else study.stopping.max_blocks
+    count = most_blocks(study, one_block.keys())
     blocks = tuple(plan_block(study, seed, index, points, one_block.keys()) for index in range(1, count + 1))
     return Planned(study, seed, blocks, estimate_study(study, one_block.keys()), one_block)
 
@@ -118,7 +123,7 @@ def estimate_lines(planned: Planned) -> list[str]:
         f"seed {planned.seed}: primetime run with --seed {planned.seed} keeps to these orders",
     ]
     for label, why in planned.one_block.items():
-        lines.append(f"{label}: {why}, so it is emulated: block 1 only, and no verdict")
+        lines.append(f"{label}: {why}: block 1 only, and no verdict")
     return lines
 
 

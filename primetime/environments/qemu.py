@@ -92,7 +92,7 @@ class Qemu(Environment):
         versions = {"qemu": said[3]}
         if not self.emulated:
             return Usability(self.kind, Usable.YES, versions=versions)
-        return Usability(self.kind, Usable.CAVEAT, CAVEAT, versions=versions, emulated=True)
+        return Usability(self.kind, Usable.CAVEAT, CAVEAT, versions=versions, emulated=True, tcg=True)
 
     @contextmanager
     def boot(self, context: BootContext) -> Iterator[Instance]:

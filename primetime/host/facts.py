@@ -43,6 +43,9 @@ VERSION_FLAG = {"ip": "-V", "mkfs.ext4": "-V"}
 VERSION_LIMIT_S = 20.0
 CPUFREQ = Path("/sys/devices/system/cpu/cpu0/cpufreq")
 DMI = Path("/sys/class/dmi/id")
+COMMAND_LINE = Path("/proc/cmdline")
+EMULATED = re.compile(r"(?:^|\s)primetime\.emulated=(\S*)")  # what `lab` puts on its boards' command line
+DEVICES = ("kvm", "vhost-net", "vhost-vsock")
 
 
 def machine_facts() -> tuple[Fact, ...]:
@@ -83,6 +86,8 @@ def hardware() -> dict[str, Scalar | None]:
         "board.vendor": first_line(DMI / "sys_vendor"),
         "board.firmware": first_line(DMI / "bios_version"),
         "machine.virtual": first_line(Path("/sys/hypervisor/type")) or hypervisor_flag(),
+        "machine.emulated": machine_emulation() or None,
+        **{f"machine.{name}": Path("/dev", name).exists() for name in DEVICES},
     }
     found.update({f"mitigation.{path.name}": first_line(path) for path in sorted(vulnerabilities.glob("*"))})
     return found
@@ -94,7 +99,7 @@ def kernel() -> dict[str, Scalar | None]:
     found: dict[str, Scalar | None] = {
         "kernel.release": platform.release(),
         "kernel.version": platform.version(),
-        "kernel.cmdline": first_line(Path("/proc/cmdline")),
+        "kernel.cmdline": first_line(COMMAND_LINE),
         "kernel.config_known": bool(config),
     }
     if config:
@@ -164,6 +169,17 @@ def cpu_model(cpuinfo: str) -> str | None:
         return name[1].strip()
     codes = [re.search(rf"^CPU {code}\s*:\s*(.+)$", cpuinfo, re.MULTILINE) for code in ("implementer", "part")]
     return "Arm implementer {} part {}".format(*(code[1] for code in codes if code)) if all(codes) else None
+
+
+def emulated_as(command_line: str) -> str:
+    """What a kernel command line says this machine is emulated as (primetime.emulated=x86); "" for a real one."""
+    found = EMULATED.search(command_line)
+    return (found[1] or "yes") if found else ""
+
+
+def machine_emulation() -> str:
+    """What this machine is emulated as: no figure of it says anything about speed. "" where it is real."""
+    return emulated_as(first_line(COMMAND_LINE) or "")
 
 
 def hypervisor_flag() -> str | None:

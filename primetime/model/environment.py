@@ -45,7 +45,8 @@ class Usability:
     reason: str = ""
     remedy: str = ""
     versions: Mapping[str, str] = field(default_factory=dict)
-    emulated: bool = False  # TCG: every figure is marked and gets no verdict
+    emulated: bool = False  # the guest, or the device itself: every figure is marked and gets no verdict
+    tcg: bool = False  # its guest does not run on hardware virtualisation, and is booted so in the campaign too
 
 
 @dataclass(frozen=True, slots=True)

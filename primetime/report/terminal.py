@@ -13,7 +13,7 @@ from primetime.model import Severity
 from primetime.report.tables import MEAN, PointTable, point_tables
 
 WIDTH = 100
-NAME_WIDTH = 24
+NAME_WIDTH = 28
 NARROWEST = 40
 GAP = "  "
 MARKS = {Severity.FORBIDS: "forbids a verdict: ", Severity.WARNING: "warning: ", Severity.NOTE: "note: "}

@@ -2,82 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from primetime.campaign.fake_device import FakeDevice
 from primetime.campaign.groups import grouped
 from primetime.campaign.runner import Run, Runner
 from primetime.campaign.study_file import load_study
-from primetime.environments import environment
 from primetime.errors import Interrupted, UserError
-from primetime.model import (
-    CampaignState,
-    EnvironmentSpec,
-    Event,
-    FlashSpec,
-    LimitSpec,
-    Pace,
-    Point,
-    Scalar,
-    Stopping,
-    Study,
-    TrialEnded,
-    Usability,
-    Usable,
-    VolumeSpec,
-)
-from primetime.store import CampaignFile
-from primetime.workloads import workload
-
-BLOCKS = 3
-Settings = Mapping[str, Scalar]
-
-
-def made_study(settings: Mapping[str, Settings], points: int = 2) -> Study:
-    member = workload("fake")
-    names = [f"work-{number}" for number in range(points)]
-    return Study(
-        name="made",
-        title="made for a test",
-        quick=True,
-        baseline="native",
-        environments=tuple(EnvironmentSpec(label, "fake", given) for label, given in settings.items()),
-        points=tuple(Point(name, "fake", member.check(name, {})) for name in names),
-        limits=LimitSpec(1, 2**28, "guest", 0),
-        volume=VolumeSpec("image", "/nowhere", 2**26),
-        stopping=Stopping(BLOCKS, BLOCKS, 0.05, 3600.0),
-        pace=Pace(0.0, 0.0, 0.0, 0.0),
-        peer="",
-        margins={"default": 0.05},
-    )
-
-
-class Campaign:
-    """A campaign on a fake device, run as far as it goes."""
-
-    def __init__(self, path: Path, study: Study) -> None:
-        self.study = study
-        self.device = FakeDevice()
-        self.members = {spec.label: environment(spec) for spec in study.environments}
-        self.events: list[Event] = []
-        self.file = CampaignFile.create(path, study, 7, "fake")
-        for point in study.points:
-            self.file.add_point(point, workload("fake").primary(point))
-        for label, member in self.members.items():
-            self.file.add_environment(member.spec, label, Usability("fake", Usable.YES))
-
-    def run(self, usability: Mapping[str, Usability] | None = None, resumed: bool = False) -> CampaignState:
-        found = {label: Usability("fake", Usable.YES) for label in self.members} | dict(usability or {})
-        run = Run(self.file, self.study, self.device, self.members, found, self.events.append)
-        return Runner(run).carry_out(resumed)
-
-    def done(self) -> list[tuple[object, ...]]:
-        rows = self.file.rows("SELECT block, environment, point FROM trials WHERE status = 'done' ORDER BY trial")
-        return [tuple(row) for row in rows]
+from primetime.model import CampaignState, Event, FlashSpec, Stopping, TrialEnded, Usability, Usable
+from tests.order.campaigns import BLOCKS, Campaign, made_study
 
 
 @pytest.fixture
@@ -152,6 +88,13 @@ def test_emulated_environments_get_one_block(path: Path) -> None:
     campaign.run({"vm": Usability("fake", Usable.CAVEAT, "emulated", emulated=True)})
     assert {cell[0] for cell in campaign.done() if cell[1] == "vm"} == {1}
     assert {cell[0] for cell in campaign.done() if cell[1] == "native"} == set(range(1, BLOCKS + 1))
+
+
+def test_a_campaign_of_emulated_environments_alone_is_one_block(path: Path) -> None:
+    campaign = Campaign(path, made_study({"native": {}, "vm": {}}))
+    marked = Usability("fake", Usable.CAVEAT, "the device is emulated", emulated=True)
+    assert campaign.run({"native": marked, "vm": marked}) is CampaignState.BLOCKS
+    assert {cell[:2] for cell in campaign.done()} == {(1, "native"), (1, "vm")}
 
 
 def test_resume_runs_what_is_left_and_nothing_twice(path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from statistics import median
 
 from primetime.analysis.data import CampaignData
 from primetime.analysis.scope import CAMPAIGN, scope_of
@@ -11,6 +12,7 @@ from primetime.model import QualityWarning, Severity
 
 BUSY = 0.20  # of all CPUs, at the end of settling
 FOREIGN_PACKETS = 20.0  # a second: ARP and the like are fewer
+STRAY_PACKETS = 4.0  # in a window; an ARP exchange is two
 FLUSHED = 0.5  # flushes of the device per sync of the workload
 ABSORBED = 0.9  # drained rate over acknowledged rate
 BLOCK_LIMIT_S = 45 * 60.0
@@ -29,10 +31,15 @@ def restless(data: CampaignData) -> Iterator[QualityWarning]:
 
 
 def foreign_packets(data: CampaignData) -> Iterator[QualityWarning]:
-    """Traffic on the control interface inside windows: somebody visited while it was measured."""
-    for trial in data.trials:
-        packets, seconds = trial.values.get("control_packets", 0.0), trial.duration_s or 0.0
-        if seconds and packets / seconds > FOREIGN_PACKETS:
+    """Traffic on the control interface inside windows: somebody visited while it was measured.
+
+    Too much at all, or clearly more than in the campaign's other windows: a network has its own murmur.
+    """
+    counted = [(trial, trial.values["control_packets"]) for trial in data.trials if "control_packets" in trial.values]
+    usual = median([packets / trial.duration_s for trial, packets in counted if trial.duration_s] or [0.0])
+    for trial, packets in counted:
+        seconds = trial.duration_s or 0.0
+        if seconds and packets >= STRAY_PACKETS + min(FOREIGN_PACKETS, 3 * usual) * seconds:
             sentence = f"{packets:.0f} packets on the control interface during {trial.point} of {trial.environment}"
             scope = scope_of(trial.environment, trial.point)
             yield QualityWarning("foreign-packets", Severity.WARNING, scope, sentence, {"packets": packets})

@@ -48,6 +48,17 @@ def with_values(environment: str, **values: float) -> Change:
     return change
 
 
+def with_one_value(environment: str, name: str, value: float) -> Change:
+    """The value in the first trial of an environment alone."""
+
+    def change(data: CampaignData) -> CampaignData:
+        first = next(trial for trial in data.trials if trial.environment == environment)
+        changed = replace(first, values={**first.values, name: value})
+        return replace(data, trials=tuple(changed if trial is first else trial for trial in data.trials))
+
+    return change
+
+
 def both(*changes: Change) -> Change:
     def change(data: CampaignData) -> CampaignData:
         for one in changes:
@@ -91,6 +102,8 @@ CHECKS: list[tuple[str, Change]] = [
     ("clock-uncertain", with_boot_fact("guest.clock_round_trip_s", 0.5)),
     ("restless", with_boot_fact("settle.busy_fraction", 0.9)),
     ("foreign-packets", with_values("qemu", control_packets=1e6)),
+    ("foreign-packets", both(with_values("qemu", control_packets=0.0), with_one_value("qemu", "control_packets", 5.0))),
+    ("emulated", with_campaign_fact("machine.emulated", "x86")),
     ("absorbed-writes", with_values("qemu", rate=100e6, drained_rate=50e6)),
     (
         "not-durable",
@@ -120,6 +133,20 @@ def test_fires_on_its_own_matter_and_not_without_it(sound: CampaignData, name: s
 
 def test_a_sound_campaign_gets_only_what_is_true_of_it(sound: CampaignData) -> None:
     assert ids(sound) <= EXPECTED | {"vmm-uncapped", "limits-unproved", "aa-few", "sequential-stop"}
+
+
+def test_the_murmur_of_a_network_is_no_visit(sound: CampaignData) -> None:
+    """One packet a second in every window is what this network is like; a silent window proves nothing else."""
+    murmur = with_values("qemu", control_packets=1.0)
+    assert "foreign-packets" not in ids(both(murmur, with_values("native", control_packets=1.0))(sound))
+    assert "foreign-packets" not in ids(with_one_value("qemu", "control_packets", 2.0)(sound))
+
+
+def test_on_an_emulated_device_nothing_gets_a_verdict(sound: CampaignData) -> None:
+    marked = with_campaign_fact("machine.emulated", "x86")(sound)
+    [warning] = [one for one in quality_warnings(marked) if one.id == "emulated"]
+    assert (warning.severity, warning.scope) == (Severity.FORBIDS, "campaign")
+    assert "emulated (x86)" in warning.sentence
 
 
 def test_an_alarm_takes_the_verdict_from_its_point(sound: CampaignData) -> None:
