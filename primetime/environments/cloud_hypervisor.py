@@ -117,7 +117,7 @@ class CloudHypervisorInstance(MicrovmInstance):
             raise BootFailed("machine", f"cloud-hypervisor says {config['cpus']} {config['memory']}", self.console())
         disk = next(one for one in config["disks"] if one["id"] == "data")
         shown = tuple(Fact(f"cloud-hypervisor.disk.{name}", disk[name]) for name in ("direct", "num_queues"))
-        return (*facts, *shown, Fact("cloud-hypervisor.sha256", self.program.found.sha256))
+        return (*facts, *shown, *self.program.facts())
 
     def evidence(self) -> Evidence:
         """Its own counters since the boot, as `block.data.write_bytes`, `net.net0.tx_frames`. It counts no flushes."""

@@ -52,7 +52,7 @@ class FirecrackerInstance(MicrovmInstance):
         if (told["vcpu_count"], told["mem_size_mib"]) != (limits.cpus, limits.memory_bytes >> 20):
             raise BootFailed("machine", f"Firecracker says {told}", self.console())
         own = tuple(Fact(f"firecracker.{name}", self.vmm.values[name]) for name in RECORDED)
-        return (*facts, *own, Fact("firecracker.sha256", self.vmm.program.found.sha256))
+        return (*facts, *own, *self.vmm.program.facts())
 
     def evidence(self) -> Evidence:
         """Firecracker's counters since the boot, flushed now, as `block.data.flush_count`, `net.eth0.…`, `vcpu.…`."""

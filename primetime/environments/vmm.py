@@ -71,7 +71,7 @@ class Vmm(Environment):
 
     def usable(self) -> Usability:
         program = self.found()
-        versions = {self.program_name: dotted(program.version), **program.provenance()}
+        versions = {self.program_name: dotted(program.version)}
         caveats = self.troubles()  # the fatal ones were refused
         if not caveats:
             return Usability(self.kind, Usable.YES, versions=versions)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from primetime.errors import CommandFailed, CommandTimeout, UserError
 from primetime.host.hypervisor import Version, parse_version
 from primetime.host.process import run
 from primetime.images.tools import Found, find_tool
+from primetime.model import Fact
 
 VERSION_LIMIT_S = 20.0
 
@@ -27,9 +27,9 @@ class VmmProgram:
         """Where it lies."""
         return self.found.path
 
-    def provenance(self) -> Mapping[str, str]:
-        """Its hash and origin, for the facts of an environment."""
-        return {f"{self.name}_sha256": self.found.sha256, f"{self.name}_from": self.found.origin}
+    def facts(self) -> tuple[Fact, ...]:
+        """Which program this was."""
+        return (Fact(f"{self.name}.sha256", self.found.sha256), Fact(f"{self.name}.from", self.found.origin))
 
 
 def find_vmm(name: str, named: str) -> VmmProgram | None:

@@ -24,7 +24,7 @@ from primetime.environments.firecracker_metrics import MetricsFile
 from primetime.environments.jail import cgroup_words, needs_loader
 from primetime.environments.known_bad import cloud_hypervisor_troubles, firecracker_troubles
 from primetime.environments.microvm_host import bootable_kernel
-from primetime.environments.vmm_program import told_version
+from primetime.environments.vmm_program import find_vmm, told_version
 from primetime.errors import BootFailed, UserError
 from primetime.host.cgroup import Hierarchy
 from primetime.host.hypervisor import HypervisorHost
@@ -238,7 +238,9 @@ def test_a_program_that_is_new_enough_is_worth_a_try(tmp_path: Path) -> None:
     assert lacking is None or "kernel" in lacking.reason, "only this host's own kernel may speak against it"
     found = member.usable()
     assert found.versions["firecracker"] == "1.16.1"
-    assert len(found.versions["firecracker_sha256"]) == 64
+    facts = {fact.name: fact.value for fact in find_vmm("firecracker", str(path)).facts()}  # type: ignore[union-attr]
+    assert facts["firecracker.from"] == "named in the study"
+    assert len(str(facts["firecracker.sha256"])) == 64
 
 
 @pytest.mark.parametrize(
