@@ -47,6 +47,10 @@ def test_arms_interrupt_controller(line: str, version: int) -> None:
     assert gic_version(f"           CPU0       CPU1\n{line}\nIPI0:  1 2 Rescheduling interrupts\n") == version
 
 
+def test_a_recorded_table_of_a_board_with_gicv2() -> None:
+    assert gic_version((RECORDED / "proc-interrupts-linux-6.12-gicv2.txt").read_text()) == 2
+
+
 def test_this_host_can_be_read() -> None:
     host = hypervisor_host()
     assert host.kernel > (3,)
