@@ -2,7 +2,7 @@
 
     [environments.cloud-hypervisor]
     direct = false         # the data disk past the host's page cache
-    queues = 1             # of the data disk
+    queues = 1             # of the data disk, at most as many as vCPUs
     queue_size = 128
     io_uring = true        # where the host's kernel has it
     offload_tso = true     # of the network card, as are the next two
@@ -76,6 +76,9 @@ class CloudHypervisor(Vmm):
         yield from cloud_hypervisor_troubles(host)
 
     def start(self, context: BootContext, stack: ExitStack) -> GuestInstance:
+        if not 1 <= int(self.values["queues"]) <= context.limits.cpus:
+            most = f"cloud-hypervisor takes 1 to {context.limits.cpus} queues with as many vCPUs"
+            raise BootFailed("queues", f"{most}, not {self.values['queues']}")
         if self.values["hugepages"]:
             stack.enter_context(reserved_huge_pages(context))
         set_mtu(context, int(self.values["mtu"]))
