@@ -32,7 +32,7 @@ from primetime.environments.vmm import BINARY, MicrovmInstance, Vmm
 from primetime.environments.vsock import AGENT_PORT, open_guest_agent
 from primetime.environments.watching import BootWatch
 from primetime.errors import BootFailed
-from primetime.host.hypervisor import HypervisorHost, Version
+from primetime.host.hypervisor import HypervisorHost
 from primetime.host.process import Spawning, spawn
 from primetime.model import Evidence, Fact
 
@@ -72,7 +72,7 @@ class CloudHypervisor(Vmm):
         words = ", ".join(part.replace(" False", " off") for part in parts)
         return f"{self.spec.label} ({words})" if words else self.spec.label
 
-    def known_troubles(self, host: HypervisorHost, version: Version) -> Iterator[Trouble]:  # noqa: ARG002
+    def host_troubles(self, host: HypervisorHost) -> Iterator[Trouble]:
         yield from cloud_hypervisor_troubles(host)
 
     def start(self, context: BootContext, stack: ExitStack) -> GuestInstance:

@@ -38,7 +38,7 @@ from primetime.environments.firecracker_config import (
 )
 from primetime.environments.firecracker_guest import FirecrackerInstance, Running
 from primetime.environments.jail import jail, jail_troubles, jailer_argv
-from primetime.environments.known_bad import Trouble, firecracker_troubles
+from primetime.environments.known_bad import Trouble, firecracker_host_troubles, firecracker_troubles
 from primetime.environments.microvm_host import bootable_kernel, reserved_huge_pages, set_mtu
 from primetime.environments.vmm import BINARY, Vmm
 from primetime.environments.vsock import AGENT_PORT, open_guest_agent
@@ -84,7 +84,10 @@ class Firecracker(Vmm):
         parts += [f"{name} {self.values[name]}" for name in LIMITERS if self.values[name]]
         return f"{self.spec.label} ({', '.join(parts)})" if parts else self.spec.label
 
-    def known_troubles(self, host: HypervisorHost, version: Version) -> Iterator[Trouble]:
+    def host_troubles(self, host: HypervisorHost) -> Iterator[Trouble]:
+        yield from firecracker_host_troubles(host, self.values)
+
+    def version_troubles(self, host: HypervisorHost, version: Version) -> Iterator[Trouble]:
         yield from firecracker_troubles(host, version, self.values)
         if self.values["jailer"]:
             yield from jail_troubles(self.jailer(), self.found().path)
