@@ -103,6 +103,9 @@ class Boot:
         self.campaign.finish_trial(trial_id, result)
         self.campaign.add_chunks(self.boot_id, chunks)
         tell(trial_id, point, result)
+        if not reason and member.recipe(point, self.device.site).writes:
+            with self.phase("rest"):
+                self.device.rest_after_write()
 
     def put(self, instance: Instance, recipes: list[Recipe]) -> None:
         """Put the files that points bring along on their side; equal ones once."""

@@ -61,12 +61,16 @@ class Device(ABC):
         """
 
     @abstractmethod
-    def flush(self) -> None:
-        """Write the host's dirty pages, drop its caches and wait until nothing is dirty."""
+    def flush(self) -> int:
+        """Write the host's dirty pages, drop its caches and wait until nothing is dirty; return what still is, in B."""
 
     @abstractmethod
     def sync(self) -> None:
         """Write the host's dirty pages."""
+
+    @abstractmethod
+    def rest_after_write(self) -> None:
+        """Leave flash the study's idle time after a point that wrote (contract §6)."""
 
     @abstractmethod
     def watch(self, footprint: Footprint) -> AbstractContextManager[Sampler]:

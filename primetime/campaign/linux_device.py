@@ -205,12 +205,16 @@ class LinuxDevice(Device):
                 kind, port.address, network.PREFIX, network.BRIDGE_ADDRESS, port.mac, port.interface, port.namespace
             )
 
-    def flush(self) -> None:
+    def flush(self) -> int:
         self.sync()
         DROP_CACHES.write_text("3", encoding="ascii")
         deadline = time.monotonic() + CLEAN_LIMIT_S
         while dirty_bytes() > CLEAN_BYTES and time.monotonic() < deadline:
             time.sleep(0.01)
+        return dirty_bytes()
+
+    def rest_after_write(self) -> None:
+        time.sleep(self.opening.study.flash.idle_after_write_s)
 
     def sync(self) -> None:
         run(["sync"], timeout_s=SYNC_LIMIT_S)

@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 from primetime.errors import BootFailed, CommandFailed, CommandTimeout, UserError
 from primetime.host.cgroup import Cgroup
@@ -83,6 +83,13 @@ class BootContext:
     guest_settings: Mapping[str, str] = field(default_factory=dict)  # files of a guest kernel → value, as on the host
 
 
+class ClockOffset(NamedTuple):
+    """A guest's clock less the host's, in seconds, and how far that may be from the truth on either side."""
+
+    offset_s: float
+    within_s: float
+
+
 class Instance(ABC):
     """A booted environment. `started_at`, `ready_at`: host CLOCK_MONOTONIC seconds (contract §9)."""
 
@@ -124,8 +131,8 @@ class Instance(ABC):
         """Give a guest kernel the host's settings that change figures; facts of what it took. Nothing without one."""
         return ()
 
-    def clock_offset(self) -> float | None:
-        """Return the guest's CLOCK_MONOTONIC less the host's, in seconds; None where it is the same clock."""
+    def clock_offset(self) -> ClockOffset | None:
+        """Return the guest's CLOCK_MONOTONIC less the host's; None where it is the same clock."""
         return None
 
     def cached_bytes(self) -> int:

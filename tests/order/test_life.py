@@ -221,3 +221,14 @@ def test_many_points_are_split_into_groups_with_boots_of_their_own() -> None:
     split = grouped(replace(study, points=points))
     assert [point.group for point in split.points] == [0, 1, 2]
     assert [point.group for point in grouped(study).points] == [0, 0, 0, 0]
+
+
+def test_flash_rests_after_every_point_that_wrote_and_only_then(path: Path) -> None:
+    study = made_study({"native": {}})
+    member = workload("fake")
+    points = tuple(
+        Point(name, "fake", member.check(name, {"writes": writes})) for name, writes in (("w", True), ("r", False))
+    )
+    campaign = Campaign(path, replace(study, points=points))
+    campaign.run()
+    assert campaign.device.acts.count("rest") == BLOCKS
