@@ -9,6 +9,7 @@ from statistics import fmean
 
 from primetime.analysis.data import CampaignData, PointRecord
 from primetime.analysis.scope import covers
+from primetime.analysis.told import outside_share
 from primetime.analysis.verdicts import AdjustedP, blocks_needed, decide, unresolved_reason
 from primetime.errors import UserError
 from primetime.intervals import difference_p, equivalence_p, holm, log_ratio_interval, log_ratios
@@ -105,6 +106,7 @@ def _candidate(data: CampaignData, point: PointRecord, metric: Metric, sides: tu
         blocks=len(shared),
         trials=tuple(side[block][1] for block in shared for side in (own, base)),
         warnings=(),
+        outside=outside_share(data, point.name, sides[0]),
     )
     return Candidate(comparison, d)
 

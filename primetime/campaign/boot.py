@@ -7,7 +7,8 @@ from contextlib import ExitStack, contextmanager
 from posixpath import dirname
 
 from primetime.campaign.device import BootStart, Device
-from primetime.campaign.proof import prove_threads, seen_inside
+from primetime.campaign.inside import seen_inside
+from primetime.campaign.proof import prove_threads
 from primetime.campaign.trial import Booted, Trial
 from primetime.environments.base import FILE_LIMIT_S, Environment, Instance, failing_as
 from primetime.errors import BootFailed, CommandFailed, EnvironmentDied
@@ -56,7 +57,8 @@ class Boot:
             self.note(instance.equalise())
             self.note(instance.prove_limits())
             self.note(prove_threads(instance.footprint(), self.device.environment_cpus()))
-            self.note(seen_inside(instance))
+            self.note(seen_inside(instance, self.device.site.peer))
+            self.note(self.device.hops(instance.footprint()))
         with self.phase("touch"):
             self.note(instance.touch_memory())
         footprint = instance.footprint()

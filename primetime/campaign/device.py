@@ -96,6 +96,10 @@ class Device(ABC):
     def environment_cpus(self) -> frozenset[int]:
         """Return the CPUs that the environment and what serves it may use."""
 
+    def hops(self, footprint: Footprint) -> tuple[Fact, ...]:  # noqa: ARG002 - a fake has no network
+        """Return facts of the host's interfaces between an environment and the peer (contract §4)."""
+        return ()
+
     def boot_id(self) -> str:
         """Return what tells one start of the host from the next."""
         return BOOT_ID.read_text(encoding="ascii").strip()

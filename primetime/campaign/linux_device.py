@@ -10,6 +10,7 @@ from pathlib import Path
 
 from primetime.campaign.cpus import CpuSets
 from primetime.campaign.device import BootStart, Device
+from primetime.campaign.guest_kernel import guest_settings, kernel_facts
 from primetime.campaign.peer import Peer
 from primetime.campaign.quiet import busy_fraction, hottest
 from primetime.environments.base import Attachment, BootContext, Connection, Environment, Instance, Storage
@@ -17,8 +18,8 @@ from primetime.errors import BootFailed, UndoFailed, UserError
 from primetime.host import network
 from primetime.host.cgroup import PARENT, Cgroup
 from primetime.host.facts import machine_facts, volume_facts
-from primetime.host.knobs import chosen
 from primetime.host.ledger import RUN_DIRECTORY, Act, Ledger
+from primetime.host.offloads import hop_in_words
 from primetime.host.process import run
 from primetime.host.rawdisk import limit_facts, overwrite_randomly
 from primetime.host.volume import Volume, logical_block, open_volume_facts, queue_directory
@@ -31,13 +32,12 @@ from primetime.model import Fact, FileToPut, Footprint, Limits, Outcome, Site, S
 SYNC_LIMIT_S = 300.0
 SMALLEST_GUEST = 128 * 1024 * 1024
 EMULATOR_RESERVE = 192 * 1024 * 1024  # TCG's cache of translated code, and what QEMU takes more for it
-DIRTY = ("dirty_bytes", "dirty_background_bytes")
-QUEUE = ("scheduler", "read_ahead_kb", "rotational")
 WRITTEN_SECTORS, SECTOR = 6, 512  # Documentation/block/stat.rst
 CLEAN_BYTES = 1024 * 1024  # "near zero": background noise of a host that does nothing else
 CLEAN_LIMIT_S = 30.0
 QUIET_BUSY = 0.10  # of one CPU-second per second and CPU
 QUIET_WINDOW_S = 0.1
+CONNTRACK = Path("/proc/sys/net/netfilter/nf_conntrack_max")
 DROP_CACHES = Path("/proc/sys/vm/drop_caches")
 
 
@@ -89,6 +89,8 @@ class LinuxDevice(Device):
             Fact("limits.cpus", self.limits.cpus),
             Fact("limits.host_cache_bytes", self.limits.host_cache_bytes),
             Fact("network.path", self.opening.study.network_path),
+            Fact("network.conntrack", CONNTRACK.exists()),
+            *kernel_facts(self.opening.images),
         )
 
     def calibrate(self) -> tuple[Fact, ...]:
@@ -163,6 +165,7 @@ class LinuxDevice(Device):
                 emulated=how.emulated,
                 first_sign_s=how.first_sign_s,
                 boot_limit_s=how.limit_s,
+                host_cpus=tuple(sorted(Cgroup("", cgroup.hierarchy).cpus())),
                 vmm_cap_bytes=cap,
                 guest_settings=guest_settings(self.volume.tested),
             )
@@ -224,6 +227,12 @@ class LinuxDevice(Device):
         with Sampler(default_instruments(self.volume.tested), footprint) as sampler:
             yield sampler
 
+    def hops(self, footprint: Footprint) -> tuple[Fact, ...]:
+        own = next(iter(footprint.interfaces), "")
+        roles = {"host_end": own, "bridge": network.BRIDGE if own else ""}
+        roles["peer_link"] = network.PEER_LINK if self.peer and self.peer.chroot else ""
+        return tuple(Fact(f"path.{role}", hop_in_words(name)) for role, name in roles.items() if name)
+
     def footprint_bytes(self, footprint: Footprint) -> int:
         return footprint_bytes(footprint)
 
@@ -246,16 +255,6 @@ class LinuxDevice(Device):
         if self.peer is None:
             raise UserError("this study has no peer", 'set network.peer = "namespace" in the study')
         return self.peer
-
-
-def guest_settings(tested: Path) -> dict[str, str]:
-    """What a guest kernel is given of the host's settings (contract §1, §2), by the guest's file."""
-    found = {f"/proc/sys/vm/{name}": Path(f"/proc/sys/vm/{name}").read_text(encoding="ascii").strip() for name in DIRTY}
-    found = {path: value for path, value in found.items() if value != "0"}  # 0: the ratio is in force instead
-    queue = queue_directory(tested)
-    if queue:
-        found.update({f"/sys/block/vdb/queue/{name}": chosen(queue / name) for name in QUEUE})
-    return found
 
 
 def dirty_bytes() -> int:

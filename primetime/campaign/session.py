@@ -70,15 +70,23 @@ def resume(path: Path, listener: Listener) -> CampaignState:
             return carry_out(campaign, session, listener, resumed=True)
 
 
+def switched_off(study: Study) -> dict[str, str]:
+    """The rules of the contract that a study switched off for all its environments, as it says them."""
+    rules = {"flash.precondition": study.flash.precondition, "blocks.aa": study.stopping.aa}
+    return {} if study.quick else {name: "false" for name, kept in rules.items() if not kept}
+
+
 def carry_out(campaign: CampaignFile, session: Opened, listener: Listener, resumed: bool) -> CampaignState:
     """Write down what is true now, then run."""
     campaign.add_facts(session.device.facts())
+    campaign.add_facts([Fact(f"variant.{name}", value) for name, value in switched_off(campaign.study()).items()])
     for label, member in session.environments.items():
         campaign.add_environment(member.spec, member.printed_name(), session.usability[label])
         path = "host" if member.attachment is Attachment.HOST else session.device.opening.study.network_path
-        campaign.add_facts([Fact("network.path", path, "environment", label)])
-        versions = session.usability[label].versions.items()
-        campaign.add_facts([Fact(f"version.{name}", value, "environment", label) for name, value in versions])
+        named = {"network.path": path}
+        named.update({f"version.{name}": value for name, value in session.usability[label].versions.items()})
+        named.update({f"variant.{name}": value for name, value in member.variants().items()})
+        campaign.add_facts([Fact(name, value, "environment", label) for name, value in named.items()])
     study = campaign.study()
     if not any(fact.name.startswith("device.limit.") for fact in campaign.facts("campaign")):
         listener(StepStarted("measuring the device's own limits"))

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from primetime.analysis.checks.limits import VMM_KINDS
 from primetime.analysis.data import CampaignData
 from primetime.analysis.scope import CAMPAIGN, scope_of
-from primetime.analysis.told import boot_numbers, boot_values, campaign_fact
+from primetime.analysis.told import boot_numbers, boot_values, campaign_fact, variants_of
 from primetime.model import QualityWarning, Severity
 
 QUEUE = ("scheduler", "read_ahead_kb", "rotational")
@@ -87,13 +87,13 @@ def tcp_differs(data: CampaignData) -> Iterator[QualityWarning]:
 
 def variants(data: CampaignData) -> Iterator[QualityWarning]:
     """Rules of the contract that a user switched off: named beside the figures."""
-    rules = {("runc", "seccomp", "none"), ("crun", "seccomp", "none"), ("qemu", "cache", "unsafe")}
-    for label, record in data.environments.items():
-        for key, value in record.spec.settings.items():
-            default = (record.spec.kind, key, value) not in rules and key != "overlay2"
-            if not default and not (key == "overlay2" and value == "none"):
-                sentence = f"{label} is a named variant: {key} = {value}"
-                yield QualityWarning("variant", Severity.NOTE, scope_of(label), sentence)
+    for variant in variants_of(data):
+        sentence = f"this study is a named variant: {variant}"
+        yield QualityWarning("variant", Severity.NOTE, CAMPAIGN, sentence, {"variant": variant})
+    for label in data.environments:
+        for variant in variants_of(data, label):
+            sentence = f"{label} is a named variant: {variant}"
+            yield QualityWarning("variant", Severity.NOTE, scope_of(label), sentence, {"variant": variant})
 
 
 def clocks(data: CampaignData) -> Iterator[QualityWarning]:

@@ -71,7 +71,7 @@ CHECKS: list[tuple[str, Change]] = [
     ("cpu-sets-shared", with_campaign_fact("cpu.sets_shared", True)),
     ("strays", with_boot_fact("proof.strays", 2)),
     ("cpu-bill-open", with_values("qemu", cpu_busy=2.0, cpu_residual=0.2)),
-    ("cpu-outside-limit", with_values("qemu", cpu_busy=2.0, cpu_outside=0.5)),
+    ("cpu-outside-limit", with_values("qemu", cpu_environment=2.0, cpu_outside=0.5)),
     (
         "queue-differs",
         both(
