@@ -45,6 +45,26 @@ def boot_values(data: CampaignData, name: str) -> dict[str, list[Value]]:
     return found
 
 
+def boot_facts(data: CampaignData) -> dict[str, dict[str, Value]]:
+    """Return the newest value of every fact of the boots that ended well, by environment and name."""
+    boots = {str(boot.boot): boot.environment for boot in data.boots if boot.status is BootStatus.DONE}
+    found: dict[str, dict[str, Value]] = {}
+    for fact in data.facts:
+        if fact.scope == "boot" and fact.scope_id in boots:
+            found.setdefault(boots[fact.scope_id], {})[fact.name] = fact.value
+    return found
+
+
+def environment_fact(data: CampaignData, environment: str, name: str) -> Value:
+    """Return the newest value of an environment's fact; None when it is not there."""
+    found = [
+        fact.value
+        for fact in data.facts
+        if fact.scope == "environment" and fact.scope_id == environment and fact.name == name
+    ]
+    return found[-1] if found else None
+
+
 def boot_numbers(data: CampaignData, name: str) -> dict[str, list[float]]:
     """Return the numbers among them."""
     return {

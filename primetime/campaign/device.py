@@ -12,6 +12,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
+from primetime.campaign.peer_service import PeerUse
 from primetime.environments.base import BOOT_LIMIT_S, Environment, Instance
 from primetime.instruments.sampler import Sampler
 from primetime.model import Fact, FileToPut, Footprint, Outcome, Site, Step
@@ -95,6 +96,10 @@ class Device(ABC):
     @abstractmethod
     def environment_cpus(self) -> frozenset[int]:
         """Return the CPUs that the environment and what serves it may use."""
+
+    def peer_use(self) -> PeerUse | None:
+        """Return the CPU time that a far peer has used; None where it says nothing, or is none."""
+        return None
 
     def hops(self, footprint: Footprint) -> tuple[Fact, ...]:  # noqa: ARG002 - a fake has no network
         """Return facts of the host's interfaces between an environment and the peer (contract §4)."""

@@ -1,20 +1,23 @@
-"""A peer on another machine: is it there, how far is it, and over what link is it reached (contract §4)?"""
+"""A peer on another machine: is it there, what is it, how far, and over what link is it reached (contract §4)?"""
 
 from __future__ import annotations
 
 import json
 import socket
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
-from primetime.errors import UserError
+from primetime.campaign.peer_service import Answer, ask, link_word
+from primetime.errors import CommandFailed, CommandTimeout, UserError
 from primetime.host.process import run
 from primetime.model import Fact
 
 NETPERF_PORT = 12865
 REACH_LIMIT_S = 5.0
 ROUNDS = 5
-LINKS = Path("/sys/class/net")
+WIRE_S, WIRE_LIMIT_S = 2, 30.0
+WIRE = {"send": "stream", "receive": "maerts"}
 
 
 def parse_peer(where: str) -> tuple[str, int]:
@@ -35,7 +38,7 @@ def far_peer_facts(where: str) -> tuple[Fact, ...]:
                 address = connection.getpeername()[0]
         except OSError as error:
             words = f"the peer {host} does not answer on port {port} ({error.strerror or error})"
-            raise UserError(words, f"start there: netserver -D -4 -p {port}") from None
+            raise UserError(words, f"start there: primetime peer, or netserver -D -4 -p {port}") from None
     routes = json.loads(run(["ip", "-json", "route", "get", address], timeout_s=20).stdout)
     link = str(routes[0].get("dev", ""))
     return (
@@ -44,12 +47,39 @@ def far_peer_facts(where: str) -> tuple[Fact, ...]:
         Fact("network.link_speed_mbit", link_word(link, "speed")),
         Fact("network.link_duplex", link_word(link, "duplex")),
         Fact("network.link_mtu", link_word(link, "mtu")),
+        *peers_own_facts(ask(host)),
     )
 
 
-def link_word(link: str, name: str) -> str | None:
-    """One word of an interface in /sys/class/net; None where it has none (a virtual one has no speed)."""
-    try:
-        return (LINKS / link / name).read_text(encoding="ascii").strip()
-    except OSError:
-        return None
+def peers_own_facts(answer: Answer | None) -> Iterator[Fact]:
+    """What the peer says of itself; only that it says nothing where no `primetime peer` runs there."""
+    yield Fact("peer.watched", answer is not None)
+    if answer is None:
+        return
+    yield Fact("peer.kernel", answer["kernel"])
+    for group, prefix in (("versions", "peer"), ("tcp", "peer"), ("link", "peer.link")):
+        for name, value in answer[group].items():
+            yield Fact(f"{prefix}.{name}", value)
+
+
+def own_versions(tree: Path) -> Iterator[Fact]:
+    """The versions of the same tools in the userland, where the peer's must be compared."""
+    for name, flag in (("netserver", "-V"), ("iperf3", "--version")):
+        said = run(["chroot", str(tree), name, flag], timeout_s=WIRE_LIMIT_S, check=False).stdout.decode().split()
+        yield Fact(f"userland.{name}", next((word for word in said if word[0].isdigit()), ""))
+
+
+def wire_facts(where: str, tree: Path) -> Iterator[Fact]:
+    """The wire's own limit (contract §7): streams of the userland's netperf without any environment, in bit/s."""
+    host, port = parse_peer(where)
+    for way, direction in WIRE.items():
+        argv = ["chroot", str(tree), "netperf", "-H", f"{host},4", "-p", str(port), "-t", "omni", "-l", str(WIRE_S)]
+        options = ["-P", "0", "-f", "m", "--", "-T", "tcp", "-d", direction, "-k", "THROUGHPUT,THROUGHPUT_UNITS"]
+        name = f"device.limit.wire_{way}_bits_per_s"
+        try:
+            said = run([*argv, *options], timeout_s=WIRE_LIMIT_S).stdout.decode()
+        except (CommandFailed, CommandTimeout) as error:
+            yield Fact(f"device.limit.wire_{way}_unknown", f"not measured: {error}")
+            continue
+        values = dict(line.split("=", 1) for line in said.splitlines() if "=" in line)
+        yield Fact(name, round(float(values["THROUGHPUT"]) * 1e6))

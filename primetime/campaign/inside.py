@@ -66,7 +66,7 @@ def way_out(instance: Instance, peer: str) -> Found:
     link = json.loads(shown)[0] if shown.startswith("[") else {}
     offloads = parse_ethtool(said(instance, "ethtool", "-k", device)) if device else {}
     return {
-        "path.inside.mtu": str(link["mtu"]) if "mtu" in link else None,
+        "path.inside.mtu": str(link["mtu"]) if link.get("mtu") else None,
         "path.inside.qdisc": link.get("qdisc"),
         "path.inside.offloads": ", ".join(f"{name} {state}" for name, state in offloads.items()) or None,
     }

@@ -10,8 +10,10 @@ from pathlib import Path
 
 from primetime.campaign.cpus import CpuSets
 from primetime.campaign.device import BootStart, Device
+from primetime.campaign.far_peer import wire_facts
 from primetime.campaign.guest_kernel import guest_settings, kernel_facts
 from primetime.campaign.peer import Peer
+from primetime.campaign.peer_service import PeerUse
 from primetime.campaign.quiet import busy_fraction, hottest
 from primetime.environments.base import Attachment, BootContext, Connection, Environment, Instance, Storage
 from primetime.errors import BootFailed, UndoFailed, UserError
@@ -103,6 +105,8 @@ class LinuxDevice(Device):
             facts.append(Fact("flash.preconditioned_bytes", 0))
         with self.volume.fresh_directory("calibration", self.opening.ledger) as directory:
             facts.extend(limit_facts(directory))
+        if self.peer and self.peer.chroot is None:
+            facts.extend(wire_facts(self.opening.study.peer, self.opening.images.userland))
         return tuple(facts)
 
     def written_bytes(self) -> int:
@@ -226,6 +230,9 @@ class LinuxDevice(Device):
     def watch(self, footprint: Footprint) -> Iterator[Sampler]:
         with Sampler(default_instruments(self.volume.tested), footprint) as sampler:
             yield sampler
+
+    def peer_use(self) -> PeerUse | None:
+        return self.peer.use() if self.peer else None
 
     def hops(self, footprint: Footprint) -> tuple[Fact, ...]:
         own = next(iter(footprint.interfaces), "")

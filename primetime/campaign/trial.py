@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from primetime.campaign.device import Device
+from primetime.campaign.peer_service import busy_between
 from primetime.campaign.window import (
     AFTER,
     AT_END,
@@ -45,6 +46,7 @@ from primetime.workloads.base import Workload
 
 COST = {"B/s": ("cpu_per_gb", "CPU s/GB", 1e9), "bit/s": ("cpu_per_gbit", "CPU s/Gbit", 1e9),
         "1/s": ("cpu_per_million", "CPU s/million", 1e6)}  # fmt: skip
+PEER_BUSY = Metric("peer_busy", "1", Direction.LOWER, MetricKind.RATIO)  # of a far peer's CPUs
 GUEST_CLEAN_BYTES = 1024 * 1024
 GUEST_CLEAN_POLLS = 20
 
@@ -110,7 +112,7 @@ class Trial:
     def window(self, booted: Booted, recipe: Recipe) -> Window:
         """Arm, run, drain, disarm."""
         sampler, instance = booted.sampler, booted.instance
-        offset = instance.clock_offset()
+        offset, peer = instance.clock_offset(), self.device.peer_use()
         edges = [sampler.edge()]
         t0 = self.device.now()
         with after_ramp(recipe.ramp_s, lambda: edges.append(sampler.edge())):
@@ -119,12 +121,13 @@ class Trial:
         t1 = self.device.now()
         at_end, drain_s = self.drain(booted, edges[-1]) if recipe.writes else ((), 0.0)
         measured = sampler.measurements(edges[-1], sampler.edge())
-        after = instance.clock_offset()
+        after, busy = instance.clock_offset(), busy_between(peer, self.device.peer_use())
         if offset is not None and after is not None:
             check_clock(offset, after, self.device.now() - t0)
         self.phases.append(Phase("run", t0, t1, self.trial_id))
-        memory = (*self.before, *at_end, *guest_memory(instance, AFTER))
-        return Window(outputs, t0, t1, drain_s, recipe.ramp_s, (*measured, *memory, *close_bill(measured)))
+        beside = [*self.before, *at_end, *guest_memory(instance, AFTER), *close_bill(measured)]
+        beside += [Measurement(PEER_BUSY, busy)] if busy is not None else []
+        return Window(outputs, t0, t1, drain_s, recipe.ramp_s, (*measured, *beside))
 
     def drain(self, booted: Booted, first: Edge) -> tuple[tuple[Measurement, ...], float]:
         """Write what is still in memory, guest then host; return how much that was, and the seconds it took."""
