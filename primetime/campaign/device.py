@@ -97,6 +97,10 @@ class Device(ABC):
     def environment_cpus(self) -> frozenset[int]:
         """Return the CPUs that the environment and what serves it may use."""
 
+    def wear_facts(self) -> tuple[Fact, ...]:
+        """Return what the tested storage says of itself and its wear: taken before and after (contract §6)."""
+        return ()
+
     def peer_use(self) -> PeerUse | None:
         """Return the CPU time that a far peer has used; None where it says nothing, or is none."""
         return None

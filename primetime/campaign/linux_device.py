@@ -18,13 +18,14 @@ from primetime.campaign.quiet import busy_fraction, hottest
 from primetime.environments.base import Attachment, BootContext, Connection, Environment, Instance, Storage
 from primetime.errors import BootFailed, UndoFailed, UserError
 from primetime.host import network
+from primetime.host.affinity import steer_packets
 from primetime.host.cgroup import PARENT, Cgroup
 from primetime.host.facts import machine_facts, volume_facts
 from primetime.host.ledger import RUN_DIRECTORY, Act, Ledger
 from primetime.host.offloads import hop_in_words
 from primetime.host.process import run
 from primetime.host.rawdisk import limit_facts, overwrite_randomly
-from primetime.host.volume import Volume, logical_block, open_volume_facts, queue_directory
+from primetime.host.volume import Volume, logical_block, open_volume_facts, queue_directory, write_fully
 from primetime.images.guest import GuestImages
 from primetime.instruments import default_instruments, instrument_facts
 from primetime.instruments.memory import footprint_bytes
@@ -39,6 +40,7 @@ CLEAN_BYTES = 1024 * 1024  # "near zero": background noise of a host that does n
 CLEAN_LIMIT_S = 30.0
 QUIET_BUSY = 0.10  # of one CPU-second per second and CPU
 QUIET_WINDOW_S = 0.1
+WEAR = "disk.device."
 CONNTRACK = Path("/proc/sys/net/netfilter/nf_conntrack_max")
 DROP_CACHES = Path("/proc/sys/vm/drop_caches")
 
@@ -97,17 +99,25 @@ class LinuxDevice(Device):
 
     def calibrate(self) -> tuple[Fact, ...]:
         facts: list[Fact] = []
-        region = self.volume.device or self.volume.image
-        if self.opening.study.flash.precondition and region is not None:
-            written = overwrite_randomly(region, self.volume.size_bytes)
-            facts.append(Fact("flash.preconditioned_bytes", self.volume.size_bytes + written))
-        else:
-            facts.append(Fact("flash.preconditioned_bytes", 0))
+        conditioned = self.precondition() if self.opening.study.flash.precondition else 0
+        facts.append(Fact("flash.preconditioned_bytes", conditioned))
         with self.volume.fresh_directory("calibration", self.opening.ledger) as directory:
             facts.extend(limit_facts(directory))
         if self.peer and self.peer.chroot is None:
             facts.extend(wire_facts(self.opening.study.peer, self.opening.images.userland))
         return tuple(facts)
+
+    def precondition(self) -> int:
+        """Fill the test region in order, then overwrite it at random; return the bytes written."""
+        size, region = self.volume.size_bytes, self.volume.device or self.volume.image
+        if region is not None:  # it was filled when the volume was opened
+            return size + overwrite_randomly(region, size)
+        with self.volume.fresh_directory("precondition", self.opening.ledger) as directory:
+            write_fully(directory / "fill", size)
+            return size + overwrite_randomly(directory / "fill", size)
+
+    def wear_facts(self) -> tuple[Fact, ...]:
+        return tuple(fact for fact in volume_facts(self.volume.tested) if fact.name.startswith(WEAR))
 
     def written_bytes(self) -> int:
         queue = queue_directory(self.volume.tested)
@@ -208,6 +218,8 @@ class LinuxDevice(Device):
             return
         make = network.namespace_port if kind is Attachment.NAMESPACE else network.tap_port
         with make(number, ledger) as port:
+            if not self.sets.shared:
+                steer_packets(port.interface, self.sets.kernel)
             yield Connection(
                 kind, port.address, network.PREFIX, network.BRIDGE_ADDRESS, port.mac, port.interface, port.namespace
             )

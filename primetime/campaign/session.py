@@ -21,6 +21,7 @@ from primetime.errors import UndoFailed, UserError
 from primetime.host.ledger import Ledger
 from primetime.host.lock import device_lock, require_root
 from primetime.host.undo import open_ledger
+from primetime.host.volume import queue_directory
 from primetime.images.cache import Cache
 from primetime.images.guest import build_guest_images
 from primetime.model import CampaignState, Fact, Listener, StepStarted, Study, Usability
@@ -79,6 +80,9 @@ def switched_off(study: Study) -> dict[str, str]:
 def carry_out(campaign: CampaignFile, session: Opened, listener: Listener, resumed: bool) -> CampaignState:
     """Write down what is true now, then run."""
     campaign.add_facts(session.device.facts())
+    tested = queue_directory(session.device.volume.tested)
+    own = tested is not None and queue_directory(campaign.path.resolve().parent) == tested
+    campaign.add_facts([Fact("campaign.on_tested_device", own)])
     campaign.add_facts([Fact(f"variant.{name}", value) for name, value in switched_off(campaign.study()).items()])
     for label, member in session.environments.items():
         campaign.add_environment(member.spec, member.printed_name(), session.usability[label])
@@ -92,7 +96,10 @@ def carry_out(campaign: CampaignFile, session: Opened, listener: Listener, resum
         listener(StepStarted("measuring the device's own limits"))
         campaign.add_facts(session.device.calibrate())
     run = Run(campaign, study, session.device, session.environments, session.usability, listener)
-    return Runner(run).carry_out(resumed)
+    try:
+        return Runner(run).carry_out(resumed)
+    finally:
+        campaign.add_facts(session.device.wear_facts())
 
 
 @contextmanager

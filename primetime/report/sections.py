@@ -225,7 +225,7 @@ def _others(analysis: Analysis, point: str) -> Markup | None:
             better(one.metric),
         )
         for one in analysis.comparisons
-        if one.point == point and not one.primary
+        if one.point == point and one.metric.name != analysis.data.points[point].primary
     ]
     if not rows:
         return None

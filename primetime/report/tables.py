@@ -52,7 +52,7 @@ def point_tables(analysis: Analysis) -> tuple[PointTable, ...]:
     """Return a table for every point that has figures."""
     primary: dict[str, list[Comparison]] = {}
     for one in analysis.comparisons:
-        if one.primary:
+        if one.metric.name == analysis.data.points[one.point].primary:
             primary.setdefault(one.point, []).append(one)
     return tuple(_table(analysis, point, compared) for point, compared in primary.items())
 

@@ -20,6 +20,10 @@ def shared_sets(data: CampaignData) -> Iterator[QualityWarning]:
         cpus = campaign_fact(data, "cpu.set.environment")
         sentence = f"the environment's CPUs ({cpus}) are shared with the peer, primetime or the kernel's own work"
         yield QualityWarning("cpu-sets-shared", Severity.WARNING, CAMPAIGN, sentence)
+    elif campaign_fact(data, "cpu.peer_apart") is False and campaign_fact(data, "network.peer") == "namespace":
+        cpus = campaign_fact(data, "cpu.set.peer")
+        sentence = f"the peer's CPUs ({cpus}) are shared with primetime or the kernel's own work"
+        yield QualityWarning("cpu-sets-shared", Severity.NOTE, CAMPAIGN, sentence)
 
 
 def strays(data: CampaignData) -> Iterator[QualityWarning]:

@@ -58,7 +58,10 @@ def others_busy(data: CampaignData) -> Iterator[QualityWarning]:
                 loud[point] = (rest, busy)
         if loud:
             parts = ", ".join(f"{point} {percent(*pair)}" for point, pair in loud.items())
-            sentence = f"other programs used the CPUs during windows of {label} (part of busy time: {parts})"
+            sentence = (
+                f"tasks that belong neither to {label} nor to the peer used the CPUs during its windows "
+                f"(part of busy time: {parts})"
+            )
             for point in loud:
                 yield QualityWarning("others-busy", Severity.WARNING, scope_of(label, point), sentence)
 
