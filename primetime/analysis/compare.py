@@ -8,13 +8,15 @@ from dataclasses import dataclass, replace
 from statistics import fmean
 
 from primetime.analysis.data import CampaignData, PointRecord
-from primetime.analysis.scope import covers
+from primetime.analysis.scope import covers, scope_of
+from primetime.analysis.told import outside_share
 from primetime.analysis.verdicts import AdjustedP, blocks_needed, decide, unresolved_reason
 from primetime.errors import UserError
 from primetime.intervals import difference_p, equivalence_p, holm, log_ratio_interval, log_ratios
 from primetime.model import Comparison, Interval, Metric, MetricKind, QualityWarning, Severity, Verdict
 
 DEFAULT_MARGIN = 0.05
+CPU_COST = "cpu_per_"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +35,9 @@ def compare(
     `warnings` with Severity.FORBIDS take the verdict from what they cover. UserError for an unknown baseline.
     """
     base = check_baseline(data, baseline)
+    limited = [warning.scope for warning in warnings if warning.id == "device-limit"]
     candidates = [
-        _candidate(data, point, metric, (label, base))
+        _promoted(_candidate(data, point, metric, (label, base)), limited)
         for point in data.points.values()
         for metric in _metrics(data, point)
         for label in data.environments
@@ -101,12 +104,27 @@ def _candidate(data: CampaignData, point: PointRecord, metric: Metric, sides: tu
         interval=_interval(d) if len(d) == len(shared) else None,
         margin=margin_of(data, metric.name),
         verdict=Verdict.NO_VERDICT,
-        reason="not a primary metric",
+        reason="" if metric.name == point.primary else "not a primary metric",
         blocks=len(shared),
         trials=tuple(side[block][1] for block in shared for side in (own, base)),
         warnings=(),
+        outside=outside_share(data, point.name, sides[0]),
     )
     return Candidate(comparison, d)
+
+
+def _promoted(candidate: Candidate, limited: Sequence[str]) -> Candidate:
+    """Where both reach the device's limit, the CPU per unit of work is what verdicts are about (contract §7)."""
+    one = candidate.comparison
+    about = scope_terms(one.environment, one.point)
+    if one.metric.name.startswith(CPU_COST) and any(about <= set(scope.split(",")) for scope in limited):
+        return replace(candidate, comparison=replace(one, primary=True, reason=""))
+    return candidate
+
+
+def scope_terms(environment: str, point: str) -> set[str]:
+    """The terms of a scope that is about one environment in one point."""
+    return set(scope_of(environment, point).split(","))
 
 
 def _values(by_block: Mapping[int, tuple[float, int]]) -> dict[int, float]:
@@ -123,7 +141,7 @@ def _with_warnings(candidate: Candidate, warnings: Sequence[QualityWarning]) -> 
     sides = (one.environment, one.baseline)
     mine = [warning for warning in warnings if covers(warning.scope, sides, one.point, one.metric.name)]
     forbidding = [warning for warning in mine if warning.severity is Severity.FORBIDS]
-    reason = forbidding[0].sentence if forbidding else "" if one.primary else one.reason
+    reason = forbidding[0].sentence if forbidding else one.reason
     ids = tuple(dict.fromkeys(warning.id for warning in mine))
     return replace(candidate, comparison=replace(one, warnings=ids, reason=reason))
 

@@ -12,6 +12,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
+from primetime.campaign.peer_service import PeerUse
 from primetime.environments.base import BOOT_LIMIT_S, Environment, Instance
 from primetime.host.facts import machine_emulation
 from primetime.instruments.sampler import Sampler
@@ -69,12 +70,16 @@ class Device(ABC):
         """
 
     @abstractmethod
-    def flush(self) -> None:
-        """Write the host's dirty pages, drop its caches and wait until nothing is dirty."""
+    def flush(self) -> int:
+        """Write the host's dirty pages, drop its caches and wait until nothing is dirty; return what still is, in B."""
 
     @abstractmethod
     def sync(self) -> None:
         """Write the host's dirty pages."""
+
+    @abstractmethod
+    def rest_after_write(self) -> None:
+        """Leave flash the study's idle time after a point that wrote (contract §6)."""
 
     @abstractmethod
     def watch(self, footprint: Footprint) -> AbstractContextManager[Sampler]:
@@ -99,6 +104,18 @@ class Device(ABC):
     @abstractmethod
     def environment_cpus(self) -> frozenset[int]:
         """Return the CPUs that the environment and what serves it may use."""
+
+    def wear_facts(self) -> tuple[Fact, ...]:
+        """Return what the tested storage says of itself and its wear: taken before and after (contract §6)."""
+        return ()
+
+    def peer_use(self) -> PeerUse | None:
+        """Return the CPU time that a far peer has used; None where it says nothing, or is none."""
+        return None
+
+    def hops(self, footprint: Footprint) -> tuple[Fact, ...]:  # noqa: ARG002 - a fake has no network
+        """Return facts of the host's interfaces between an environment and the peer (contract §4)."""
+        return ()
 
     def boot_id(self) -> str:
         """Return what tells one start of the host from the next."""

@@ -23,6 +23,7 @@ from primetime.errors import UndoFailed, UserError
 from primetime.host.ledger import Ledger
 from primetime.host.lock import device_lock, require_root
 from primetime.host.undo import open_ledger
+from primetime.host.volume import queue_directory
 from primetime.images.cache import Cache
 from primetime.images.guest import build_guest_images
 from primetime.model import CampaignState, Fact, Listener, StepStarted, Study, Usability
@@ -93,21 +94,41 @@ def as_run(campaign: CampaignFile, session: Opened, listener: Listener, fleet: F
     return Run(campaign, campaign.study(), session.device, session.environments, session.usability, listener, visits)
 
 
+def switched_off(study: Study) -> dict[str, str]:
+    """The rules of the contract that a study switched off for all its environments, as it says them."""
+    rules = {"flash.precondition": study.flash.precondition, "blocks.aa": study.stopping.aa}
+    return {} if study.quick else {name: "false" for name, kept in rules.items() if not kept}
+
+
 def carry_out(run: Run, device: LinuxDevice, resumed: bool) -> CampaignState:
     """Write down what is true now, then run."""
     campaign = run.campaign
+    note_setting(run, device)
+    if not any(fact.name.startswith("device.limit.") for fact in campaign.facts("campaign")):
+        run.listener(StepStarted("measuring the device's own limits"))
+        campaign.add_facts(device.calibrate())
+    try:
+        return Runner(run).carry_out(resumed)
+    finally:
+        campaign.add_facts(device.wear_facts())
+
+
+def note_setting(run: Run, device: LinuxDevice) -> None:
+    """Store what is true of the machine, and what each environment is here."""
+    campaign = run.campaign
     campaign.add_facts(device.facts())
+    tested = queue_directory(device.volume.tested)
+    own = tested is not None and queue_directory(campaign.path.resolve().parent) == tested
+    campaign.add_facts([Fact("campaign.on_tested_device", own)])
+    campaign.add_facts([Fact(f"variant.{name}", value) for name, value in switched_off(run.study).items()])
     for label, member in run.environments.items():
         usability = run.usability[label]
         campaign.add_environment(member.spec, printed_name(member, usability), usability)
         path = "host" if member.attachment is Attachment.HOST else device.opening.study.network_path
-        campaign.add_facts([Fact("network.path", path, "environment", label)])
-        versions = usability.versions.items()
-        campaign.add_facts([Fact(f"version.{name}", value, "environment", label) for name, value in versions])
-    if not any(fact.name.startswith("device.limit.") for fact in campaign.facts("campaign")):
-        run.listener(StepStarted("measuring the device's own limits"))
-        campaign.add_facts(device.calibrate())
-    return Runner(run).carry_out(resumed)
+        named = {"network.path": path}
+        named.update({f"version.{name}": value for name, value in usability.versions.items()})
+        named.update({f"variant.{name}": value for name, value in member.variants().items()})
+        campaign.add_facts([Fact(name, value, "environment", label) for name, value in named.items()])
 
 
 def printed_name(member: Environment, usability: Usability) -> str:

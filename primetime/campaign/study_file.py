@@ -25,6 +25,7 @@ from primetime.errors import UserError
 from primetime.model import EnvironmentSpec, Pace, Scalar, Study
 from primetime.model.toml_table import NAME
 
+QUICK_POINTS = 4  # contract §8
 MARGINS = {"default": 0.05, "latency_p50": 0.10, "latency_p99": 0.20}
 
 
@@ -155,6 +156,9 @@ def check_together(top: Table, study: Study) -> None:
     if chosen and study.limits.cpus and study.limits.cpus != len(chosen):
         words = f"{study.limits.cpus} is not the number of CPUs in cpu.environment ({len(chosen)})"
         raise top.mistake("limits.cpus", words, "leave limits.cpus out, or change the set")
+    if study.quick and len(study.points) > QUICK_POINTS:
+        words = f"a quick study has at most {QUICK_POINTS} points, this one has {len(study.points)}"
+        raise top.mistake("quick", words, "leave points out, or write quick = false")
     sizes = largest_file(study)
     if sizes > 0.8 * study.volume.size_bytes:
         words = f"{study.volume.size_bytes >> 20} MiB do not hold files of {sizes >> 20} MiB in all"

@@ -23,6 +23,7 @@ VERBS = {
     "report": "say what campaigns found: table, HTML, JSON",
     "check": "say which rules of the contract a campaign breaks",
     "export": "write a campaign's views as CSV, JSON or Parquet",
+    "peer": "be the far machine that others measure against",
     "clean": "undo what a killed run left on this device",
     "bundle": "write the one-file primetime.pyz",
     "fleet": "carry a study out on many devices over ssh",

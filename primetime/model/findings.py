@@ -66,6 +66,7 @@ class Comparison:
     blocks: int
     trials: tuple[int, ...]
     warnings: tuple[str, ...]
+    outside: float | None = None  # the part of the environment's own CPU time that lies outside its limit
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,6 +93,7 @@ class Recipe:
     bytes_written: int = 0  # expected, without the layout
     layout_bytes: int = 0
     writes: bool = False  # the window ends with a drain
+    ramp_s: float = 0.0  # the tool's own lead-in, which its figures leave out: so do the window's
 
 
 @dataclass(frozen=True, slots=True)

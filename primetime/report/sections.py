@@ -14,6 +14,7 @@ from primetime.report.charts import Lane, colours, strip_chart
 from primetime.report.markup import Child, Markup, join, tag
 from primetime.report.tables import (
     MEAN,
+    OUTSIDE,
     PointTable,
     better,
     metric_name,
@@ -165,6 +166,7 @@ def reading_section(analysis: Analysis) -> Markup:
         "Different: the ratio is not 1. Negligible: not 1, but within the margin. Comparable: shown to lie within the "
         "margin. Not resolved: neither could be shown. No verdict: the figures cannot carry one, for the reason given.",
         "Metrics other than a point's primary one are exploratory: intervals, no verdicts.",
+        "Outside: the part of an environment's own CPU time that lies outside its CPU limit.",
     )
     return join(tag("h2", "How to read this"), tag("div", *(tag("p", one) for one in sentences), class_="card"))
 
@@ -190,12 +192,13 @@ def _point_card(analysis: Analysis, table: PointTable) -> Markup:
         for row in table.rows
     ]
     cost = (f"{table.cost_unit}",) if table.cost_unit else ()
-    heads = ("environment", "value", table.baseline, "ratio [95 %]", *cost, "blocks", "verdict")
+    heads = ("environment", "value", table.baseline, "ratio [95 %]", *cost, OUTSIDE, "blocks", "verdict")
     rows = [
         (
             row.printed_name,
             *(row.value, row.baseline_value, row.ratio),
             *((row.cost,) if cost else ()),
+            row.outside,
             row.blocks,
             _chip(analysis, row.comparison) if row.comparison else row.verdict,
         )
@@ -222,7 +225,7 @@ def _others(analysis: Analysis, point: str) -> Markup | None:
             better(one.metric),
         )
         for one in analysis.comparisons
-        if one.point == point and not one.primary
+        if one.point == point and one.metric.name != analysis.data.points[point].primary
     ]
     if not rows:
         return None

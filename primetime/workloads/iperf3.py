@@ -91,6 +91,7 @@ class Iperf3(Workload):
             warm=(Step(Where.TARGET, ("iperf3", "--version"), "warm", GRACE_S),),
             servers=(Step(Where.PEER, server, "iperf3-server", GRACE_S),),
             duration_s=seconds + omit,
+            ramp_s=omit,
         )
 
     def parse(self, point: Point, data: TrialData) -> tuple[Measurement, ...]:  # noqa: ARG002

@@ -12,7 +12,8 @@ from primetime.campaign.groups import grouped
 from primetime.campaign.runner import Run, Runner
 from primetime.campaign.study_file import load_study
 from primetime.errors import Interrupted, UserError
-from primetime.model import CampaignState, Event, FlashSpec, Stopping, TrialEnded, Usability, Usable
+from primetime.model import CampaignState, Event, FlashSpec, Point, Stopping, TrialEnded, Usability, Usable
+from primetime.workloads import workload
 from tests.order.campaigns import BLOCKS, Campaign, made_study
 
 
@@ -164,3 +165,14 @@ def test_many_points_are_split_into_groups_with_boots_of_their_own() -> None:
     split = grouped(replace(study, points=points))
     assert [point.group for point in split.points] == [0, 1, 2]
     assert [point.group for point in grouped(study).points] == [0, 0, 0, 0]
+
+
+def test_flash_rests_after_every_point_that_wrote_and_only_then(path: Path) -> None:
+    study = made_study({"native": {}})
+    member = workload("fake")
+    points = tuple(
+        Point(name, "fake", member.check(name, {"writes": writes})) for name, writes in (("w", True), ("r", False))
+    )
+    campaign = Campaign(path, replace(study, points=points))
+    campaign.run()
+    assert campaign.device.acts.count("rest") == BLOCKS

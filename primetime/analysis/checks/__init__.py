@@ -9,17 +9,18 @@ from primetime.analysis.checks.alike import (
     cache_modes_mixed,
     clocks,
     dirty_limits_differ,
-    kernels_differ,
+    mounts_differ,
     queues_differ,
-    tcp_differs,
     variants,
 )
 from primetime.analysis.checks.blocks import few_blocks, sequential_stop
 from primetime.analysis.checks.cpu import open_bill, outside_limit, shared_sets, strays
-from primetime.analysis.checks.device import device_limit, unconditioned, worn
+from primetime.analysis.checks.device import device_limit, own_file, unconditioned, unsteady, worn
 from primetime.analysis.checks.facts import changed_facts
+from primetime.analysis.checks.far_peer import link, peer_busy, peer_unwatched, peer_versions
+from primetime.analysis.checks.kernel import kernels_differ, path_differs, tcp_differs
 from primetime.analysis.checks.limits import uncapped_vmm, unproved_limits
-from primetime.analysis.checks.network import memcpy_network
+from primetime.analysis.checks.network import memcpy_network, streams_alone
 from primetime.analysis.checks.standing import emulated, smoke, unusable
 from primetime.analysis.checks.storage import host_cached
 from primetime.analysis.checks.trials import lost_trials, repeated_trials
@@ -28,9 +29,11 @@ from primetime.analysis.checks.window import (
     foreign_packets,
     long_blocks,
     not_durable,
+    others_busy,
     rebooted,
     restless,
     swap_on,
+    unclean,
 )
 from primetime.analysis.data import CampaignData
 from primetime.model import QualityWarning, Severity
@@ -49,19 +52,28 @@ CHECKS: tuple[Check, ...] = (
     uncapped_vmm,
     host_cached,
     memcpy_network,
+    peer_unwatched,
+    peer_busy,
+    peer_versions,
+    link,
     changed_facts,
     shared_sets,
     strays,
     open_bill,
     outside_limit,
     queues_differ,
+    mounts_differ,
     dirty_limits_differ,
     cache_modes_mixed,
     kernels_differ,
     tcp_differs,
+    path_differs,
+    streams_alone,
     variants,
     clocks,
     restless,
+    unclean,
+    others_busy,
     foreign_packets,
     absorbed_writes,
     not_durable,
@@ -69,7 +81,9 @@ CHECKS: tuple[Check, ...] = (
     rebooted,
     swap_on,
     unconditioned,
+    unsteady,
     worn,
+    own_file,
     device_limit,
     aa_alarm,
     aa_few,

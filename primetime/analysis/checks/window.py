@@ -11,6 +11,8 @@ from primetime.analysis.told import boot_numbers, boot_values, campaign_fact, me
 from primetime.model import QualityWarning, Severity
 
 BUSY = 0.20  # of all CPUs, at the end of settling
+CLEAN_BYTES = 2 * 2**20  # the runner waits for 1 MiB
+OTHERS = 0.25  # of busy
 FOREIGN_PACKETS = 20.0  # a second: ARP and the like are fewer
 STRAY_PACKETS = 4.0  # in a window; an ARP exchange is two
 FLUSHED = 0.5  # flushes of the device per sync of the workload
@@ -28,6 +30,42 @@ def restless(data: CampaignData) -> Iterator[QualityWarning]:
                 f"(up to {100 * max(loud):.0f} % of all CPUs)"
             )
             yield QualityWarning("restless", Severity.WARNING, scope_of(label), sentence, {"boots": float(len(loud))})
+
+
+def unclean(data: CampaignData) -> Iterator[QualityWarning]:
+    """Windows that opened while pages still waited to be written: the drain of something else lies in them."""
+    for point in data.points:
+        for label in data.environments:
+            found = means(data, point, label)
+            for side in ("host_dirty_before", "dirty_guest_before"):
+                if found.get(side, 0.0) > CLEAN_BYTES:
+                    where = "on the host" if side.startswith("host") else "in the guest"
+                    sentence = (
+                        f"{label} in {point}: {found[side] / 2**20:.1f} MiB were dirty {where} as the window opened"
+                    )
+                    yield QualityWarning("not-clean", Severity.WARNING, scope_of(label, point), sentence)
+
+
+def others_busy(data: CampaignData) -> Iterator[QualityWarning]:
+    """CPU time in windows that belongs neither to environment nor peer nor primetime: figures per CPU are spoiled.
+
+    Kernel threads that write for the environment are in it, so a little is normal.
+    """
+    for label in data.environments:
+        loud: dict[str, tuple[float, float]] = {}
+        for point in data.points:
+            found = means(data, point, label)
+            rest, busy = found.get("cpu_rest", 0.0), found.get("cpu_busy", 0.0)
+            if busy and rest > OTHERS * busy:
+                loud[point] = (rest, busy)
+        if loud:
+            parts = ", ".join(f"{point} {percent(*pair)}" for point, pair in loud.items())
+            sentence = (
+                f"tasks that belong neither to {label} nor to the peer used the CPUs during its windows "
+                f"(part of busy time: {parts})"
+            )
+            for point in loud:
+                yield QualityWarning("others-busy", Severity.WARNING, scope_of(label, point), sentence)
 
 
 def foreign_packets(data: CampaignData) -> Iterator[QualityWarning]:
