@@ -122,7 +122,8 @@ CHECKS: list[tuple[str, Change]] = [
     ("unsteady", with_falling_writes),
     ("restless", with_boot_fact("settle.busy_fraction", 0.9)),
     ("foreign-packets", with_values("qemu", control_packets=1e6)),
-    ("absorbed-writes", with_values("qemu", rate=100e6, drained_rate=50e6)),
+    ("absorbed-writes", with_values("qemu", rate=1e8, drained_rate=5e7, work_bytes=1e8, environment_dirty_at_end=2e7)),
+    ("absorbed-writes", with_values("qemu", rate=1e8, drained_rate=5e7, work_bytes=1e8, dirty_guest_at_end=2e7)),
     (
         "not-durable",
         both(
@@ -131,6 +132,8 @@ CHECKS: list[tuple[str, Change]] = [
         ),
     ),
     ("not-durable", with_values("qemu", work_bytes=4096e3, disk_written=10.0)),
+    ("not-durable", with_values("qemu", work_bytes=4096e3, disk_written=1e9, environment_dirty_at_end=4e6)),
+    ("absorbed-writes", with_values("qemu", rate=1e8, drained_rate=9e7, work_bytes=1e8, disk_written=2e7)),
     ("host-rebooted", both(with_boot_fact("host.boot_id", "a"), with_boot_fact("host.boot_id", "b", "native"))),
     ("swap-on", with_campaign_fact("swap.devices", 1)),
     ("worn", with_campaign_fact("disk.device.life_time", "0x01 0x01", "0x02 0x01")),
