@@ -89,8 +89,8 @@ def absorbed_writes(data: CampaignData) -> Iterator[QualityWarning]:
                     f"{found['rate'] / 1e6:.1f} MB/s were acknowledged, {found['drained_rate'] / 1e6:.1f} MB/s drained"
                 )
                 sentence = (
-                    f"{label} in {point}: {percent(min(held, work), work)} of what was written were still in memory when "
-                    f"the run ended, {percent(min(written, work), work)} ever reached the device: {rates}"
+                    f"{label} in {point}: {percent(min(held, work), work)} of what was written were still in memory "
+                    f"when the run ended, {percent(min(written, work), work)} ever reached the device: {rates}"
                 )
                 yield QualityWarning("absorbed-writes", Severity.WARNING, scope_of(label, point), sentence)
 
