@@ -109,10 +109,6 @@ CHECKS: list[tuple[str, Change]] = [
             with_boot_fact("volume.inside.options", "rw,noatime"),
         ),
     ),
-    (
-        "cpu-sets-shared",
-        both(with_campaign_fact("cpu.peer_apart", False), with_campaign_fact("network.peer", "namespace")),
-    ),
     ("strays", with_boot_fact("proof.outside_cgroups", 1)),
     ("not-clean", with_values("qemu", host_dirty_before=9e6)),
     ("others-busy", with_values("qemu", cpu_busy=2.0, cpu_rest=1.0)),
@@ -163,6 +159,10 @@ def test_an_alarm_takes_the_verdict_from_its_point(sound: CampaignData) -> None:
 
 
 NETWORK: list[tuple[str, Change]] = [
+    (
+        "cpu-sets-shared",
+        both(with_campaign_fact("network.peer", "namespace"), with_campaign_fact("cpu.peer_apart", False)),
+    ),
     ("peer-unwatched", with_campaign_fact("peer.watched", False)),
     ("peer-busy", with_values("qemu", peer_busy=0.95)),
     (
