@@ -72,6 +72,8 @@ class CgroupUse(Instrument):
         beyond = outside + (max(0.0, groups - limited) if self.limited else 0.0)
         found = [cost("cpu_environment", CPU.unit, groups + outside), cost("cpu_outside", CPU.unit, beyond)]
         sizes = {channel.name: value for channel, value in after.items() if not channel.cumulative}
+        if "writeback" in sizes:  # on its way to the disk, but not there: dirty, as everywhere here
+            sizes["dirty"] = sizes.get("dirty", 0.0) + sizes["writeback"]
         kept = [name for name in ("anon", "file", "dirty") if name in sizes]
         found += [cost(f"environment_{name}_after", "B", sizes[name]) for name in kept]
         return tuple(found)

@@ -12,6 +12,7 @@ from primetime.analysis.told import outside_share
 from primetime.model import Comparison, Direction, Metric, Verdict
 
 COST_PREFIX = "cpu_per_"
+SPLIT = frozenset(f"cpu_{kind}" for kind in ("user", "system", "irq", "softirq", "guest"))
 OUTSIDE = "outside"  # the column: CPU time outside the limit, as part of the environment's own
 MEAN = "geometric mean of the boots, in blocks that both sides finished"
 
@@ -58,8 +59,9 @@ def point_tables(analysis: Analysis) -> tuple[PointTable, ...]:
 
 
 def metric_name(metric: Metric) -> str:
-    """Return a metric's name in words."""
-    return metric.name.removesuffix("_s").replace("_", " ")
+    """Return a metric's name in words; the kinds of CPU time are said to be what they are, a sampled split."""
+    words = metric.name.removesuffix("_s").replace("_", " ")
+    return f"{words} (sampled split)" if metric.name in SPLIT else words
 
 
 def better(metric: Metric) -> str:

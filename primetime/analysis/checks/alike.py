@@ -63,7 +63,7 @@ def cache_modes_mixed(data: CampaignData) -> Iterator[QualityWarning]:
         cache = record.spec.settings.get("cache", "none")
         if record.spec.kind not in VMM_KINDS or cache in BYPASSING:
             continue
-        for point in direct:
+        for point in (name for name in direct if data.done(name, label)):
             sentence = f"{label} has cache = {cache}: in {point} it uses the host's page cache, the baseline the device"
             yield QualityWarning("cache-modes-mixed", Severity.FORBIDS, scope_of(label, point), sentence)
 

@@ -11,6 +11,7 @@ from primetime.model import QualityWarning, Severity
 
 RESIDUAL = 0.05  # of busy
 OUTSIDE = 0.01  # of the environment's own CPU time
+WITH_PEER = ("netperf", "iperf3", "command")
 CPU_METRICS = ("cpu_busy", "cpu_per_gb", "cpu_per_gbit", "cpu_per_million")
 
 
@@ -20,7 +21,10 @@ def shared_sets(data: CampaignData) -> Iterator[QualityWarning]:
         cpus = campaign_fact(data, "cpu.set.environment")
         sentence = f"the environment's CPUs ({cpus}) are shared with the peer, primetime or the kernel's own work"
         yield QualityWarning("cpu-sets-shared", Severity.WARNING, CAMPAIGN, sentence)
-    elif campaign_fact(data, "cpu.peer_apart") is False and campaign_fact(data, "network.peer") == "namespace":
+        return
+    asked = any(record.point.workload in WITH_PEER for record in data.points.values())
+    here = campaign_fact(data, "network.peer") == "namespace"
+    if asked and here and campaign_fact(data, "cpu.peer_apart") is False:
         cpus = campaign_fact(data, "cpu.set.peer")
         sentence = f"the peer's CPUs ({cpus}) are shared with primetime or the kernel's own work"
         yield QualityWarning("cpu-sets-shared", Severity.NOTE, CAMPAIGN, sentence)

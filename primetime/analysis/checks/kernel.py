@@ -83,7 +83,7 @@ def path_differs(data: CampaignData) -> Iterator[QualityWarning]:
     base = data.study.baseline
     paths = {label: environment_fact(data, label, "network.path") for label in data.environments}
     for label, path in paths.items():
-        for point in network_points(data) if path != paths[base] else ():
+        for point in (name for name in network_points(data) if path != paths[base] and data.done(name, label)):
             sentence = f"{label} reaches the peer by {path}, {base} by {paths[base]}"
             yield QualityWarning("path-differs", Severity.NOTE, scope_of(label, point), sentence)
     yield from unlike(data, PATH, ("path-differs", Severity.NOTE, "queue and offloads differ in"))

@@ -120,10 +120,6 @@ CHECKS: list[tuple[str, Change]] = [
             with_boot_fact("volume.inside.options", "rw,noatime"),
         ),
     ),
-    (
-        "cpu-sets-shared",
-        both(with_campaign_fact("cpu.peer_apart", False), with_campaign_fact("network.peer", "namespace")),
-    ),
     ("strays", with_boot_fact("proof.outside_cgroups", 1)),
     ("not-clean", with_values("qemu", host_dirty_before=9e6)),
     ("others-busy", with_values("qemu", cpu_busy=2.0, cpu_rest=1.0)),
@@ -135,7 +131,8 @@ CHECKS: list[tuple[str, Change]] = [
     ("foreign-packets", with_values("qemu", control_packets=1e6)),
     ("foreign-packets", both(with_values("qemu", control_packets=0.0), with_one_value("qemu", "control_packets", 5.0))),
     ("emulated", with_campaign_fact("machine.emulated", "x86")),
-    ("absorbed-writes", with_values("qemu", rate=100e6, drained_rate=50e6)),
+    ("absorbed-writes", with_values("qemu", rate=1e8, drained_rate=5e7, work_bytes=1e8, environment_dirty_at_end=2e7)),
+    ("absorbed-writes", with_values("qemu", rate=1e8, drained_rate=5e7, work_bytes=1e8, dirty_guest_at_end=2e7)),
     (
         "not-durable",
         both(
@@ -144,6 +141,8 @@ CHECKS: list[tuple[str, Change]] = [
         ),
     ),
     ("not-durable", with_values("qemu", work_bytes=4096e3, disk_written=10.0)),
+    ("not-durable", with_values("qemu", work_bytes=4096e3, disk_written=1e9, environment_dirty_at_end=4e6)),
+    ("absorbed-writes", with_values("qemu", rate=1e8, drained_rate=9e7, work_bytes=1e8, disk_written=2e7)),
     ("host-rebooted", both(with_boot_fact("host.boot_id", "a"), with_boot_fact("host.boot_id", "b", "native"))),
     ("swap-on", with_campaign_fact("swap.devices", 1)),
     ("worn", with_campaign_fact("disk.device.life_time", "0x01 0x01", "0x02 0x01")),
@@ -187,6 +186,10 @@ def test_an_alarm_takes_the_verdict_from_its_point(sound: CampaignData) -> None:
 
 
 NETWORK: list[tuple[str, Change]] = [
+    (
+        "cpu-sets-shared",
+        both(with_campaign_fact("network.peer", "namespace"), with_campaign_fact("cpu.peer_apart", False)),
+    ),
     ("peer-unwatched", with_campaign_fact("peer.watched", False)),
     ("peer-busy", with_values("qemu", peer_busy=0.95)),
     (
