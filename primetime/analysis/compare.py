@@ -3,26 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from statistics import fmean
 
 from primetime.analysis.data import CampaignData, PointRecord
+from primetime.analysis.judging import Candidate, judged
 from primetime.analysis.scope import covers
-from primetime.analysis.verdicts import AdjustedP, blocks_needed, decide, unresolved_reason
+from primetime.analysis.states import two_states
+from primetime.analysis.told import campaign_fact
 from primetime.errors import UserError
-from primetime.intervals import difference_p, equivalence_p, holm, log_ratio_interval, log_ratios
-from primetime.model import Comparison, Interval, Metric, MetricKind, QualityWarning, Severity, Verdict
+from primetime.intervals import difference_p, log_ratio_interval, log_ratios
+from primetime.model import Comparison, Interval, Metric, MetricKind, QualityWarning, Severity, State, Verdict
 
 DEFAULT_MARGIN = 0.05
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """A comparison before its verdict, with the ln ratios of its blocks."""
-
-    comparison: Comparison
-    d: tuple[float, ...]
 
 
 def compare(
@@ -40,8 +34,9 @@ def compare(
         for label in data.environments
         if label != base
     ]
-    warned = [_with_warnings(candidate, warnings) for candidate in candidates]
-    return tuple(_judged(data, warned))
+    states = two_states(data)
+    ready = [_with_states(_with_warnings(candidate, warnings), states) for candidate in candidates]
+    return tuple(judged(data, ready))
 
 
 def check_baseline(data: CampaignData, baseline: str | None) -> str:
@@ -56,8 +51,17 @@ def check_baseline(data: CampaignData, baseline: str | None) -> str:
 
 
 def margin_of(data: CampaignData, metric: str) -> float:
-    """Return the margin of a metric: within it, a difference does not matter."""
-    return data.study.margins.get(metric, data.study.margins.get("default", DEFAULT_MARGIN))
+    """Return the margin of a metric: within it, a difference does not matter.
+
+    Margins of the device's class come first: those under words that its model holds.
+    """
+    model = str(campaign_fact(data, "board.model") or data.campaign["device"]).lower()
+    classes = [own for words, own in data.study.class_margins.items() if words.lower() in model]
+    for margins in (*classes, data.study.margins):
+        if metric in margins:
+            return margins[metric]
+    defaults = (*classes, data.study.margins, {"default": DEFAULT_MARGIN})
+    return next(margins["default"] for margins in defaults if "default" in margins)
 
 
 def typical(values: Sequence[float]) -> float | None:
@@ -106,7 +110,8 @@ def _candidate(data: CampaignData, point: PointRecord, metric: Metric, sides: tu
         trials=tuple(side[block][1] for block in shared for side in (own, base)),
         warnings=(),
     )
-    return Candidate(comparison, d)
+    # Only what verdicts are about keeps its blocks: a large campaign has thousands of other metrics.
+    return Candidate(comparison, d if comparison.primary else (), difference_p(d) if len(d) > 1 else None)
 
 
 def _values(by_block: Mapping[int, tuple[float, int]]) -> dict[int, float]:
@@ -128,34 +133,10 @@ def _with_warnings(candidate: Candidate, warnings: Sequence[QualityWarning]) -> 
     return replace(candidate, comparison=replace(one, warnings=ids, reason=reason))
 
 
-def _judged(data: CampaignData, candidates: Sequence[Candidate]) -> Iterator[Comparison]:
-    """Give a verdict to every primary comparison that may have one; the family is one workload's."""
-    families: dict[str, list[int]] = {}
-    for index, candidate in enumerate(candidates):
-        if candidate.comparison.primary and not candidate.comparison.reason:
-            families.setdefault(candidate.comparison.workload, []).append(index)
-    needed = blocks_needed(data.study)
-    tested: dict[int, AdjustedP] = {}
-    for members in families.values():
-        tested.update(zip(members, _tested([candidates[index] for index in members], needed), strict=True))
-    for index, candidate in enumerate(candidates):
-        yield _verdict(candidate, tested[index], needed) if index in tested else candidate.comparison
-
-
-def _tested(family: Sequence[Candidate], needed: int) -> list[AdjustedP]:
-    """Adjust the p-values of a family. A member with too few blocks counts in it, with p = 1: families are fixed."""
-    ready = [len(candidate.d) >= needed for candidate in family]
-    different = [difference_p(one.d) if ok else 1.0 for one, ok in zip(family, ready, strict=True)]
-    equal = [equivalence_p(one.d, one.comparison.margin) if ok else 1.0 for one, ok in zip(family, ready, strict=True)]
-    return [AdjustedP(p, q, len(family)) for p, q in zip(holm(different), holm(equal), strict=True)]
-
-
-def _verdict(candidate: Candidate, tested: AdjustedP, needed: int) -> Comparison:
+def _with_states(candidate: Candidate, states: Mapping[tuple[str, str], tuple[State, State]]) -> Candidate:
+    """Where boots fall into two states on either side, show both and take the one number away."""
     one = candidate.comparison
-    if one.interval is None and one.blocks >= needed:
-        return replace(one, reason="a value of zero or below has no ratio")
-    if len(candidate.d) < needed:
-        return replace(one, reason=f"{len(candidate.d)} of {needed} blocks")
-    verdict = decide(tested)
-    reason = unresolved_reason(candidate.d, one.margin, tested.family) if verdict is Verdict.NOT_RESOLVED else ""
-    return replace(one, verdict=verdict, reason=reason)
+    own, base = (states.get((one.point, label), ()) for label in (one.environment, one.baseline))
+    if not one.primary or not (own or base):
+        return candidate
+    return replace(candidate, comparison=replace(one, interval=None, states=own, baseline_states=base))

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
+from statistics import fmean
 
 from primetime.model import (
     BootStatus,
@@ -69,7 +71,7 @@ class BootRecord:
 
 @dataclass(frozen=True, slots=True)
 class TrialRecord:
-    """One trial with its figures by metric name. `slot` and `point` are its cell."""
+    """One trial with its figures by metric name. `slot` and `ord`, its place there, are its cell."""
 
     trial: int
     boot: int | None
@@ -83,9 +85,10 @@ class TrialRecord:
     started_at: str
     duration_s: float | None
     values: Mapping[str, float]
+    ord: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class CampaignData:
     """All of a campaign but its series and raw output."""
 
@@ -98,18 +101,54 @@ class CampaignData:
     trials: tuple[TrialRecord, ...]
     metrics: Mapping[str, Mapping[str, Metric]]  # point → metric name → metric
     facts: tuple[Fact, ...]
+    ruled_out: Mapping[int, str] = field(default_factory=dict)  # trial → the rule written before that leaves it out
 
     def done(self, point: str, environment: str) -> tuple[TrialRecord, ...]:
-        """Return the finished trials of a point in the main slots of an environment, in block order."""
-        found = (
-            trial
-            for trial in self.trials
-            if trial.point == point
-            and trial.environment == environment
-            and trial.role is Role.MAIN
-            and trial.status is TrialStatus.DONE
-        )
-        return tuple(sorted(found, key=lambda trial: trial.block))
+        """Return what the boots of an environment's main slots gave at a point, in block order, one per boot.
+
+        Iterations inside one boot are no replicates: their arithmetic mean is the boot's figure (for rates over
+        windows of equal length, that is total work over total time).
+        """
+        return self._boots.get((point, environment), ())
+
+    def iterations(self, point: str, environment: str) -> tuple[tuple[TrialRecord, ...], ...]:
+        """Return the finished trials themselves, by boot, in block order."""
+        return self._iterations.get((point, environment), ())
+
+    def of_cell(self, point: str, environment: str) -> tuple[TrialRecord, ...]:
+        """Return every trial of a point in an environment, whatever became of it, in the order of planning."""
+        return self._cells.get((point, environment), ())
+
+    @cached_property
+    def _cells(self) -> dict[tuple[str, str], tuple[TrialRecord, ...]]:
+        found: dict[tuple[str, str], list[TrialRecord]] = {}
+        for trial in self.trials:
+            found.setdefault((trial.point, trial.environment), []).append(trial)
+        return {cell: tuple(trials) for cell, trials in found.items()}
+
+    @cached_property
+    def _iterations(self) -> dict[tuple[str, str], tuple[tuple[TrialRecord, ...], ...]]:
+        found: dict[tuple[str, str], dict[int, list[TrialRecord]]] = {}
+        for trial in self.trials:
+            finished = trial.status is TrialStatus.DONE and trial.trial not in self.ruled_out
+            if finished and trial.role is Role.MAIN:
+                found.setdefault((trial.point, trial.environment), {}).setdefault(trial.block, []).append(trial)
+        return {cell: tuple(tuple(blocks[block]) for block in sorted(blocks)) for cell, blocks in found.items()}
+
+    @cached_property
+    def _boots(self) -> dict[tuple[str, str], tuple[TrialRecord, ...]]:
+        return {cell: tuple(map(_of_boot, boots)) for cell, boots in self._iterations.items()}
+
+
+def _of_boot(trials: tuple[TrialRecord, ...]) -> TrialRecord:
+    """Return one record for the iterations of a boot: the first one's, with the mean of every figure."""
+    if len(trials) == 1:
+        return trials[0]
+    values: dict[str, list[float]] = {}
+    for trial in trials:
+        for name, value in trial.values.items():
+            values.setdefault(name, []).append(value)
+    return replace(trials[0], values={name: fmean(found) for name, found in values.items()})
 
 
 def load(path: Path) -> CampaignData:
@@ -128,6 +167,7 @@ def load(path: Path) -> CampaignData:
             trials=tuple(_trial(row, values.get(row["trial"], {})) for row in file.trials()),
             metrics=metrics,
             facts=tuple(file.facts()),
+            ruled_out=file.ruled_out(),
         )
 
 
@@ -190,4 +230,5 @@ def _trial(row: sqlite3.Row, values: Mapping[str, float]) -> TrialRecord:
         started_at=row["started_at"] or "",
         duration_s=row["duration_s"],
         values=values,
+        ord=row["ord"],
     )

@@ -23,7 +23,7 @@ from primetime.host.lock import device_lock, require_root
 from primetime.host.undo import open_ledger
 from primetime.images.cache import Cache
 from primetime.images.guest import build_guest_images
-from primetime.model import CampaignState, Fact, Listener, StepStarted, Study, Usability
+from primetime.model import CampaignState, Fact, Listener, Point, StepStarted, Study, Usability
 from primetime.store import CampaignFile
 from primetime.workloads import workload
 
@@ -55,7 +55,7 @@ def begin(study: Study, path: Path, seed: int | None, listener: Listener) -> Cam
         chosen = secrets.randbits(SEED_BITS) if seed is None else seed
         with CampaignFile.create(path, study, chosen, platform.node()) as campaign:
             for point in study.points:
-                campaign.add_point(point, workload(point.workload).primary(point))
+                campaign.add_point(point, primary_of(study, point))
             return carry_out(campaign, session, listener, resumed=False)
 
 
@@ -85,6 +85,12 @@ def carry_out(campaign: CampaignFile, session: Opened, listener: Listener, resum
         campaign.add_facts(session.device.calibrate())
     run = Run(campaign, study, session.device, session.environments, session.usability, listener)
     return Runner(run).carry_out(resumed)
+
+
+def primary_of(study: Study, point: Point) -> str:
+    """The one metric of a point that verdicts are about: the study's choice, else the workload's own."""
+    chosen = study.primary.get(point.name) or study.primary.get(point.workload)
+    return chosen or workload(point.workload).primary(point)
 
 
 @contextmanager

@@ -48,7 +48,7 @@ def test_aa_false_alarms_quickly(truth: Truth) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("truth", TRUTHS, ids=lambda truth: truth.name)
-@pytest.mark.parametrize("blocks", (6, 10, 20))
+@pytest.mark.parametrize("blocks", [6, 10, 20])
 def test_aa_false_alarms(truth: Truth, blocks: int) -> None:
     assert false_alarms(truth, blocks, MANY) <= ALPHA + 2 * binomial_error(ALPHA, MANY)
 
@@ -60,7 +60,7 @@ def test_comparable_at_the_margins_edge_quickly(spread: float, margin: float) ->
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("blocks", (5, 8, 10, 15, 20, 30))
+@pytest.mark.parametrize("blocks", [5, 8, 10, 15, 20, 30])
 @pytest.mark.parametrize(("spread", "margin"), [(0.02, 0.03), (0.02, 0.05), (0.045, 0.05), (0.08, 0.10)])
 def test_comparable_at_the_margins_edge(blocks: int, spread: float, margin: float) -> None:
     for edge in (1 + margin, 1 / (1 + margin)):
@@ -80,7 +80,7 @@ def test_stopping_on_width_quickly() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("width", (0.05, 0.03, 0.02))
+@pytest.mark.parametrize("width", [0.05, 0.03, 0.02])
 def test_stopping_on_width(width: float) -> None:
     coverage, _ = stopped(width, MANY)
     assert coverage >= 0.93

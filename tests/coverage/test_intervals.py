@@ -25,7 +25,7 @@ def covered(truth: Truth, blocks: int, campaigns: int) -> float:
 
 
 @pytest.mark.parametrize("truth", TRUTHS, ids=lambda truth: truth.name)
-@pytest.mark.parametrize("blocks", (5, 10, 30))
+@pytest.mark.parametrize("blocks", [5, 10, 30])
 def test_nominal_95_percent_quickly(truth: Truth, blocks: int) -> None:
     room = 3 * binomial_error(0.95, QUICK)
     assert LOW - room <= covered(truth, blocks, QUICK) <= HIGH + room

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from primetime.analysis.checks.aa import aa_alarm, aa_few
 from primetime.analysis.checks.alike import (
@@ -20,6 +20,7 @@ from primetime.analysis.checks.device import device_limit, unconditioned, worn
 from primetime.analysis.checks.facts import changed_facts
 from primetime.analysis.checks.limits import uncapped_vmm, unproved_limits
 from primetime.analysis.checks.network import memcpy_network
+from primetime.analysis.checks.series import drifting, two_state_boots, unsteady
 from primetime.analysis.checks.standing import emulated, smoke, unusable
 from primetime.analysis.checks.storage import host_cached
 from primetime.analysis.checks.trials import lost_trials, repeated_trials
@@ -73,11 +74,18 @@ CHECKS: tuple[Check, ...] = (
     device_limit,
     aa_alarm,
     aa_few,
+    two_state_boots,
+    unsteady,
+    drifting,
 )
 ORDER = (Severity.FORBIDS, Severity.WARNING, Severity.NOTE)
 
 
 def quality_warnings(data: CampaignData) -> tuple[QualityWarning, ...]:
     """Run every check; the gravest warnings come first."""
-    found = [warning for check in CHECKS for warning in check(data)]
-    return tuple(sorted(found, key=lambda warning: ORDER.index(warning.severity)))
+    return gravest_first([warning for check in CHECKS for warning in check(data)])
+
+
+def gravest_first(warnings: Iterable[QualityWarning]) -> tuple[QualityWarning, ...]:
+    """Return warnings in the order of severity, else as they came."""
+    return tuple(sorted(warnings, key=lambda warning: ORDER.index(warning.severity)))
