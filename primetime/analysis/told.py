@@ -47,3 +47,8 @@ def means(data: CampaignData, point: str, environment: str) -> dict[str, float]:
 def percent(part: float, whole: float) -> str:
     """Return "7.3 %"."""
     return f"{100 * part / whole:.1f} %" if whole else "0 %"
+
+
+def by_boot(data: CampaignData, name: str) -> dict[int, Value]:
+    """Return the newest value of a fact by boot, whatever became of the boot."""
+    return {int(fact.scope_id): fact.value for fact in data.facts if fact.scope == "boot" and fact.name == name}

@@ -22,10 +22,13 @@ VERBS = {
     "watch": "follow a running campaign",
     "report": "say what campaigns found: table, HTML, JSON",
     "check": "say which rules of the contract a campaign breaks",
+    "compare": "set two campaigns side by side: before and after, or device by device",
     "export": "write a campaign's views as CSV, JSON or Parquet",
+    "import": "make a campaign of somebody else's raw fio, netperf or iperf3 outputs",
     "clean": "undo what a killed run left on this device",
     "bundle": "write the one-file primetime.pyz",
 }
+MODULES = {"import": "import_"}  # a verb that is a word of Python's
 DONE, FAILED, USER_MISTAKE, INTERRUPTED = 0, 1, 2, 130
 
 
@@ -70,7 +73,7 @@ def dispatch(arguments: list[str]) -> int:
         parser.print_help()
         return USER_MISTAKE
     verb = parser.parse_args(arguments[:1]).verb
-    module = import_module(f"primetime.cli.{verb}")
+    module = import_module(f"primetime.cli.{MODULES.get(verb, verb)}")
     of_verb = Parser(prog=f"primetime {verb}", description=VERBS[verb][0].upper() + VERBS[verb][1:] + ".")
     module.configure(of_verb)
     code: int = module.execute(of_verb.parse_args(arguments[1:]))

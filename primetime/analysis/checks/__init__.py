@@ -14,15 +14,18 @@ from primetime.analysis.checks.alike import (
     tcp_differs,
     variants,
 )
+from primetime.analysis.checks.baseline import baseline_beaten
 from primetime.analysis.checks.blocks import few_blocks, sequential_stop
 from primetime.analysis.checks.cpu import open_bill, outside_limit, shared_sets, strays
 from primetime.analysis.checks.device import device_limit, unconditioned, worn
 from primetime.analysis.checks.facts import changed_facts
+from primetime.analysis.checks.foreign import not_known, one_run, undrained_writes
 from primetime.analysis.checks.limits import uncapped_vmm, unproved_limits
 from primetime.analysis.checks.network import memcpy_network
 from primetime.analysis.checks.series import drifting, two_state_boots, unsteady
 from primetime.analysis.checks.standing import emulated, smoke, unusable
 from primetime.analysis.checks.storage import host_cached
+from primetime.analysis.checks.tools import miscounted_syncs, tools_differ, untimed_syncs
 from primetime.analysis.checks.trials import lost_trials, repeated_trials
 from primetime.analysis.checks.window import (
     absorbed_writes,
@@ -77,6 +80,13 @@ CHECKS: tuple[Check, ...] = (
     two_state_boots,
     unsteady,
     drifting,
+    baseline_beaten,
+    untimed_syncs,
+    miscounted_syncs,
+    tools_differ,
+    not_known,
+    one_run,
+    undrained_writes,
 )
 ORDER = (Severity.FORBIDS, Severity.WARNING, Severity.NOTE)
 
