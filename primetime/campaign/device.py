@@ -9,9 +9,10 @@ from __future__ import annotations
 import time
 from abc import ABC, abstractmethod
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from primetime.campaign.variation import Variation
 from primetime.environments.base import BOOT_LIMIT_S, Environment, Instance
 from primetime.instruments.sampler import Sampler
 from primetime.model import Fact, FileToPut, Footprint, Outcome, Site, Step
@@ -23,13 +24,14 @@ BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 class BootStart:
     """How to boot. `number`, unique in the campaign, gives names and addresses; times in seconds.
 
-    `first_sign_s`: how long to wait for a guest kernel's first output.
+    `first_sign_s`: how long to wait for a guest kernel's first output; `variation`: what must not matter.
     """
 
     number: int
     emulated: bool = False
     first_sign_s: float = BOOT_LIMIT_S
     limit_s: float = BOOT_LIMIT_S
+    variation: Variation = field(default_factory=Variation)
 
 
 class Device(ABC):

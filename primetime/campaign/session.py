@@ -73,6 +73,8 @@ def resume(path: Path, listener: Listener) -> CampaignState:
 def carry_out(campaign: CampaignFile, session: Opened, listener: Listener, resumed: bool) -> CampaignState:
     """Write down what is true now, then run."""
     campaign.add_facts(session.device.facts())
+    if not campaign.study().vary_setup:
+        campaign.add_facts([Fact("variant.vary_setup", False)])
     for label, member in session.environments.items():
         campaign.add_environment(member.spec, member.printed_name(), session.usability[label])
         path = "host" if member.attachment is Attachment.HOST else session.device.opening.study.network_path

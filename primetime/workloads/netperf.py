@@ -83,7 +83,19 @@ class Netperf(Workload):
             "-l",
             f"{seconds:.0f}",
         )
-        options = ("-j", "-P", "0", "--", "-T", "tcp", *direction(point), "-P", f",{DATA_PORT}", "-k", KEYS)
+        options = (
+            "-j",
+            "-P",
+            "0",
+            "--",
+            "-T",
+            "tcp",
+            *direction(point),
+            "-P",
+            f"{site.local_port or ''},{DATA_PORT}",
+            "-k",
+            KEYS,
+        )
         server = ("netserver", "-D", "-4", "-p", str(CONTROL_PORT))
         return Recipe(
             run=(Step(Where.TARGET, (*argv, *options), OUTPUT, seconds + GRACE_S),),

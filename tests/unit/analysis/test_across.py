@@ -45,7 +45,7 @@ def test_no_spread_is_certain() -> None:
 
 
 def campaigns(directory: Path, after: float, starts: int = 1, native: float = 1.0) -> tuple[Path, Path]:
-    """Two campaigns; in the second runc has `after` and native `native` times its figures; `starts` of the host each."""
+    """Two campaigns; in the second runc has `after` and native `native` times its figures."""
     paths = []
     for number, truth in enumerate(({}, {("runc", READ.name): after, ("native", READ.name): native})):
         making = replace(PAIR, truth=truth, seed=number + 1)
