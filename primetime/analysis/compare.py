@@ -35,7 +35,8 @@ def compare(
         if label != base
     ]
     states = two_states(data)
-    ready = [_with_states(_with_warnings(candidate, warnings), states) for candidate in candidates]
+    by_scope = _by_scope(warnings)
+    ready = [_with_states(_with_warnings(candidate, by_scope), states) for candidate in candidates]
     return tuple(judged(data, ready))
 
 
@@ -122,11 +123,25 @@ def _interval(d: tuple[float, ...]) -> Interval | None:
     return log_ratio_interval(d) if len(d) > 1 else None
 
 
-def _with_warnings(candidate: Candidate, warnings: Sequence[QualityWarning]) -> Candidate:
+def _by_scope(warnings: Sequence[QualityWarning]) -> dict[str, list[tuple[int, QualityWarning]]]:
+    """Return warnings by scope, each id once, with their place: a large campaign has thousands of equal ones."""
+    found: dict[str, dict[str, tuple[int, QualityWarning]]] = {}
+    for place, warning in enumerate(warnings):
+        found.setdefault(warning.scope, {}).setdefault(warning.id, (place, warning))
+    return {scope: list(those.values()) for scope, those in found.items()}
+
+
+def _with_warnings(candidate: Candidate, by_scope: Mapping[str, list[tuple[int, QualityWarning]]]) -> Candidate:
     """Note the warnings that cover a comparison; one that forbids its verdict gives the reason."""
     one = candidate.comparison
     sides = (one.environment, one.baseline)
-    mine = [warning for warning in warnings if covers(warning.scope, sides, one.point, one.metric.name)]
+    placed = [
+        those
+        for scope, warnings in by_scope.items()
+        if covers(scope, sides, one.point, one.metric.name)
+        for those in warnings
+    ]
+    mine = [warning for _, warning in sorted(placed, key=lambda those: those[0])]
     forbidding = [warning for warning in mine if warning.severity is Severity.FORBIDS]
     reason = forbidding[0].sentence if forbidding else "" if one.primary else one.reason
     ids = tuple(dict.fromkeys(warning.id for warning in mine))

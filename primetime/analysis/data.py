@@ -119,6 +119,17 @@ class CampaignData:
         """Return every trial of a point in an environment, whatever became of it, in the order of planning."""
         return self._cells.get((point, environment), ())
 
+    def facts_of(self, scope: str, name: str) -> tuple[Fact, ...]:
+        """Return the facts of this scope and name, in the order they came."""
+        return self._facts.get((scope, name), ())
+
+    @cached_property
+    def _facts(self) -> dict[tuple[str, str], tuple[Fact, ...]]:
+        found: dict[tuple[str, str], list[Fact]] = {}
+        for fact in self.facts:
+            found.setdefault((fact.scope, fact.name), []).append(fact)
+        return {key: tuple(facts) for key, facts in found.items()}
+
     @cached_property
     def _cells(self) -> dict[tuple[str, str], tuple[TrialRecord, ...]]:
         found: dict[tuple[str, str], list[TrialRecord]] = {}
@@ -172,17 +183,21 @@ def load(path: Path) -> CampaignData:
 
 
 Values = dict[int, dict[str, float]]
+MEASURED = """
+    SELECT trial, point, metric, value, unit, direction, kind FROM measurements JOIN trials USING (trial)
+    ORDER BY trial, metric"""
 
 
 def _measurements(file: CampaignFile) -> tuple[dict[str, dict[str, Metric]], Values]:
     metrics: dict[str, dict[str, Metric]] = {}
     values: Values = {}
-    for row in file.rows(
-        "SELECT trials.point, measurements.* FROM measurements JOIN trials USING (trial) ORDER BY trial, metric"
-    ):
-        metric = Metric(row["metric"], row["unit"], Direction(row["direction"]), MetricKind(row["kind"]))
-        metrics.setdefault(row["point"], {})[metric.name] = metric
-        values.setdefault(row["trial"], {})[metric.name] = row["value"]
+    # Millions of rows in a large campaign: one by one, and a metric's words are kept once.
+    for trial, point, name, value, unit, direction, kind in file.cursor(MEASURED):
+        known = metrics.setdefault(point, {})
+        metric = known.get(name)
+        if metric is None:
+            metric = known[name] = Metric(name, unit, Direction(direction), MetricKind(kind))
+        values.setdefault(trial, {})[metric.name] = value
     return metrics, values
 
 

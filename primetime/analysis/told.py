@@ -12,16 +12,16 @@ Value = Scalar | None
 
 def campaign_fact(data: CampaignData, name: str) -> Value:
     """Return the newest value of a campaign's fact; None when it is not there."""
-    found = [fact.value for fact in data.facts if fact.scope == "campaign" and fact.name == name]
-    return found[-1] if found else None
+    found = data.facts_of("campaign", name)
+    return found[-1].value if found else None
 
 
 def boot_values(data: CampaignData, name: str) -> dict[str, list[Value]]:
     """Return a fact of the boots that ended well, by environment, in the order of boots."""
     boots = {str(boot.boot): boot.environment for boot in data.boots if boot.status is BootStatus.DONE}
     found: dict[str, list[Value]] = {}
-    for fact in data.facts:
-        if fact.scope == "boot" and fact.name == name and fact.scope_id in boots:
+    for fact in data.facts_of("boot", name):
+        if fact.scope_id in boots:
             found.setdefault(boots[fact.scope_id], []).append(fact.value)
     return found
 
@@ -51,4 +51,4 @@ def percent(part: float, whole: float) -> str:
 
 def by_boot(data: CampaignData, name: str) -> dict[int, Value]:
     """Return the newest value of a fact by boot, whatever became of the boot."""
-    return {int(fact.scope_id): fact.value for fact in data.facts if fact.scope == "boot" and fact.name == name}
+    return {int(fact.scope_id): fact.value for fact in data.facts_of("boot", name)}

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from primetime.errors import UndoFailed
+from primetime.host import throttle
 from primetime.host.cgroup import Cgroup
 from primetime.host.ledger import RUN_DIRECTORY, Json, Ledger, Undo
 from primetime.host.process import find_program, run
@@ -91,6 +92,7 @@ UNDOS: Mapping[str, Undo] = {
     "nft-table": undo_nft_table,
     "loop": undo_loop,
     "process": undo_process,
+    throttle.KIND: throttle.undo_io_group,
 }
 
 
