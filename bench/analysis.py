@@ -63,11 +63,7 @@ def reported(path: Path) -> tuple[float, float, float]:
     """Report a campaign in a process of its own; return (seconds, CPU seconds, peak bytes)."""
     argv = [sys.executable, "-m", "primetime", "report", str(path)]
     t0 = time.monotonic()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "primetime", "report", str(path)],
-        stdout=subprocess.DEVNULL,
-        cwd=Path(__file__).parents[1],
-    )
+    process = subprocess.Popen(argv, stdout=subprocess.DEVNULL, cwd=Path(__file__).parents[1])
     _, status, used = os.wait4(process.pid, 0)
     if os.waitstatus_to_exitcode(status) != 0:
         raise RuntimeError("primetime report failed")
@@ -75,7 +71,7 @@ def reported(path: Path) -> tuple[float, float, float]:
 
 
 def with_pandas(path: Path) -> float:
-    """Return the CPU seconds that a plain group-by bootstrap takes: read, pair by block, resample every group, quantiles."""
+    """Return the CPU seconds of a plain group-by bootstrap: read, pair by block, resample every group, quantiles."""
     t0 = time.process_time()
     with closing(sqlite3.connect(path)) as connection:
         frame = pd.read_sql(

@@ -15,9 +15,10 @@ from primetime.analysis.checks.alike import (
     variants,
 )
 from primetime.analysis.checks.baseline import baseline_beaten
-from primetime.analysis.checks.blocks import few_blocks, sequential_stop
+from primetime.analysis.checks.blocks import few_blocks, precision_missed, sequential_stop
 from primetime.analysis.checks.cpu import open_bill, outside_limit, shared_sets, strays
 from primetime.analysis.checks.device import device_limit, unconditioned, worn
+from primetime.analysis.checks.exclusions import uneven_exclusions
 from primetime.analysis.checks.facts import changed_facts
 from primetime.analysis.checks.foreign import not_known, one_run, undrained_writes
 from primetime.analysis.checks.limits import uncapped_vmm, unproved_limits
@@ -47,8 +48,10 @@ CHECKS: tuple[Check, ...] = (
     unusable,
     lost_trials,
     repeated_trials,
+    uneven_exclusions,
     few_blocks,
     sequential_stop,
+    precision_missed,
     unproved_limits,
     uncapped_vmm,
     host_cached,
