@@ -119,6 +119,21 @@ class CampaignData:
         """Return every trial of a point in an environment, whatever became of it, in the order of planning."""
         return self._cells.get((point, environment), ())
 
+    def means(self, point: str, environment: str) -> dict[str, float]:
+        """Return the arithmetic mean of every metric over the boots of a cell; worked out once, many checks ask."""
+        cell = (point, environment)
+        if cell not in self._means:
+            values: dict[str, list[float]] = {}
+            for boot in self.done(*cell):
+                for name, value in boot.values.items():
+                    values.setdefault(name, []).append(value)
+            self._means[cell] = {name: fmean(found) for name, found in values.items()}
+        return self._means[cell]
+
+    @cached_property
+    def _means(self) -> dict[tuple[str, str], dict[str, float]]:
+        return {}
+
     def facts_of(self, scope: str, name: str) -> tuple[Fact, ...]:
         """Return the facts of this scope and name, in the order they came."""
         return self._facts.get((scope, name), ())

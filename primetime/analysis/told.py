@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from statistics import fmean
-
 from primetime.analysis.data import CampaignData
 from primetime.model import BootStatus, Scalar
 
@@ -37,11 +35,7 @@ def boot_numbers(data: CampaignData, name: str) -> dict[str, list[float]]:
 
 def means(data: CampaignData, point: str, environment: str) -> dict[str, float]:
     """Return the arithmetic mean of every metric over the finished trials of a cell."""
-    values: dict[str, list[float]] = {}
-    for trial in data.done(point, environment):
-        for name, value in trial.values.items():
-            values.setdefault(name, []).append(value)
-    return {name: fmean(found) for name, found in values.items()}
+    return data.means(point, environment)
 
 
 def percent(part: float, whole: float) -> str:
