@@ -7,14 +7,15 @@ number is extrapolated from the spread and says so. Hours come from how long the
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean, median
 
 from primetime.errors import UserError
-from primetime.intervals import blocks_to_width, half_width
-from primetime.model import Study, TrialStatus
+from primetime.intervals import advised_iterations, blocks_to_width, full_boots, half_width, split_variance
+from primetime.model import Role, Study, TrialStatus
 from primetime.store import CampaignFile
 
 SMALLEST = 10
@@ -26,7 +27,8 @@ SEED = 2018
 class Need:
     """Blocks that one primary metric of one environment needs at a point; None: over a thousand.
 
-    `measured`: the pairs that the earlier campaign has; `extrapolated`: they were too few to see it.
+    `measured`: the pairs that the earlier campaign has; `extrapolated`: they were too few to see it; `iterations`: per
+    boot, advised where the earlier campaign had several.
     """
 
     point: str
@@ -35,6 +37,7 @@ class Need:
     measured: int
     blocks: int | None
     extrapolated: bool
+    iterations: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +77,27 @@ def needs_of(study: Study, earlier: CampaignFile, point: str) -> list[Need]:
         if len(d) > 1:
             seen = confirmed(d, study.stopping.half_width)
             blocks = seen or blocks_to_width(d, study.stopping.half_width)
-            found.append(Need(point, spec.label, metric, len(d), blocks, extrapolated=seen is None))
+            advised = iterations_of(earlier, (point, metric), spec.label)
+            found.append(Need(point, spec.label, metric, len(d), blocks, seen is None, advised))
     return found
+
+
+def iterations_of(earlier: CampaignFile, what: tuple[str, str], label: str) -> int | None:
+    """Return the iterations per boot that the earlier spread advises; None where it had one per boot."""
+    rows = earlier.rows(
+        """SELECT trials.boot, measurements.value FROM trials JOIN measurements USING (trial) JOIN boots USING (boot)
+           WHERE trials.point = ? AND metric = ? AND trials.environment = ? AND trials.status = ? AND role = ?
+           AND value > 0""",
+        *(*what, label, TrialStatus.DONE, Role.MAIN),
+    )
+    by_boot: dict[int, list[float]] = {}
+    for row in rows:
+        by_boot.setdefault(row["boot"], []).append(math.log(row["value"]))
+    full = full_boots(list(by_boot.values()))
+    if not full:
+        return None
+    boots, windows = seconds_before(earlier)
+    return advised_iterations(*split_variance(full), boots.get(label, 0.0), windows.get((label, what[0]), 0.0))
 
 
 def confirmed(d: Sequence[float], width: float) -> int | None:

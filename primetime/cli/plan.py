@@ -143,7 +143,8 @@ def forecast_lines(study: Study, predicted: Forecast) -> list[str]:
     for need in predicted.needs:
         blocks = "over 1000" if need.blocks is None else str(need.blocks)
         how = f"extrapolated from {need.measured}" if need.extrapolated else f"seen in {need.measured}"
-        lines.append(f"  {need.point:<28} {need.environment:<14} {need.metric:<18} {blocks:>9} blocks ({how})")
+        advised = f", {need.iterations} iterations per boot advised" if need.iterations else ""
+        lines.append(f"  {need.point:<28} {need.environment:<14} {need.metric:<18} {blocks:>9} blocks ({how}){advised}")
     lines.append(f"about {predicted.blocks} blocks in {duration_in_words(predicted.seconds)}")
     if predicted.unknown:
         lines.append(f"not in that campaign, and not counted: {', '.join(predicted.unknown)}")

@@ -17,22 +17,26 @@ from primetime.intervals.log_ratio import (
 )
 from primetime.intervals.order_statistics import LEAST, QuantileInterval, quantile_interval
 from primetime.intervals.pairing import log_ratios
+from primetime.intervals.variance import advised_iterations, full_boots, split_variance
 
 __all__ = [
     "ALPHA",
     "LEAST",
     "LEVEL",
     "QuantileInterval",
+    "advised_iterations",
     "benjamini_hochberg",
     "blocks_to_resolve",
     "blocks_to_width",
     "difference_p",
     "equivalence_p",
+    "full_boots",
     "half_width",
     "holm",
     "log_half_width",
     "log_ratio_interval",
     "log_ratios",
     "quantile_interval",
+    "split_variance",
     "spread",
 ]

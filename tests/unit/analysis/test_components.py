@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from primetime.analysis.components import advice, split_variance
+from primetime.intervals import advised_iterations, full_boots, split_variance
 
 
 def by_loops(boots: Sequence[Sequence[float]]) -> tuple[float, float]:
@@ -63,4 +63,11 @@ def test_a_known_truth_is_found() -> None:
 def test_advice_by_hand(
     of_boots: float, of_iterations: float, boot_s: float, iteration_s: float, advised: int | None
 ) -> None:
-    assert advice(of_boots, of_iterations, boot_s, iteration_s) == advised
+    assert advised_iterations(of_boots, of_iterations, boot_s, iteration_s) == advised
+
+
+def test_only_boots_with_all_their_iterations_count() -> None:
+    assert full_boots([[1, 2, 3], [1, 2], [4, 5, 6]]) == [[1, 2, 3], [4, 5, 6]]
+    assert full_boots([[1], [2], [3]]) == []
+    assert full_boots([[1, 2]]) == []
+    assert full_boots([]) == []
