@@ -156,10 +156,7 @@ def _judged(changes: Sequence[tuple[Change, Welch | None]]) -> Iterator[Change]:
 
 def _logs(side: Side, point: str, metric: str, label: str, relative: str) -> dict[int, float]:
     """Return ln of the figures by block, less the baseline's of the same block where they are relative."""
-    own, base = (
-        {t.block: t.values[metric] for t in side.data.done(point, who) if metric in t.values}
-        for who in (label, relative)
-    )
+    own, base = (side.data.by_block(point, who, metric) for who in (label, relative))
     if relative:
         return log_ratios(own, base)
     return {block: math.log(value) for block, value in own.items() if value > 0}

@@ -15,7 +15,7 @@ from primetime.model import Interval
 
 FEWEST = 20
 RESAMPLES = 5000
-AT_ONCE = 2_000_000  # drawn values that are held in memory together
+AT_ONCE = 200_000  # drawn values that are held together: what fits a processor's cache
 Array = NDArray[np.float64]
 Centre = Callable[[Array], Array]  # over the last axis
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from statistics import fmean
 
@@ -28,11 +28,10 @@ def compare(
     """
     base = check_baseline(data, baseline)
     candidates = [
-        _candidate(data, point, metric, (label, base))
+        candidate
         for point in data.points.values()
         for metric in _metrics(data, point)
-        for label in data.environments
-        if label != base
+        for candidate in _candidates(data, point, metric, base)
     ]
     states = two_states(data)
     by_scope = _by_scope(warnings)
@@ -79,21 +78,26 @@ def _metrics(data: CampaignData, point: PointRecord) -> list[Metric]:
     return sorted(known, key=lambda metric: (metric.name != point.primary, metric.name))
 
 
-def _by_block(data: CampaignData, point: str, environment: str, metric: str) -> dict[int, tuple[float, int]]:
-    """Return (value, trial) by block."""
-    return {
-        trial.block: (trial.values[metric], trial.trial)
-        for trial in data.done(point, environment)
-        if metric in trial.values
-    }
+def _candidates(data: CampaignData, point: PointRecord, metric: Metric, base: str) -> Iterator[Candidate]:
+    """Yield every environment against the baseline, whose figures are looked up once."""
+    of_base = data.by_block(point.name, base, metric.name)
+    for label in data.environments:
+        if label != base:
+            own = data.by_block(point.name, label, metric.name)
+            yield _candidate(data, point, metric, {label: own, base: of_base})
 
 
-def _candidate(data: CampaignData, point: PointRecord, metric: Metric, sides: tuple[str, str]) -> Candidate:
-    own, base = (_by_block(data, point.name, label, metric.name) for label in sides)
+def _candidate(
+    data: CampaignData, point: PointRecord, metric: Metric, figures: Mapping[str, Mapping[int, float]]
+) -> Candidate:
+    """Compare one environment, the first in `figures` (by environment and block), with the second."""
+    sides = tuple(figures)
+    own, base = figures.values()
     shared = sorted(own.keys() & base.keys())
     # Where nothing can be paired, each side still shows what it has.
     own_blocks, base_blocks = (shared, shared) if shared else (sorted(own), sorted(base))
-    d = tuple(log_ratios(_values(own), _values(base)).values())
+    d = tuple(log_ratios(own, base).values())
+    trials = [data.trial_of_block(point.name, label) for label in sides]
     comparison = Comparison(
         environment=sides[0],
         baseline=sides[1],
@@ -101,22 +105,18 @@ def _candidate(data: CampaignData, point: PointRecord, metric: Metric, sides: tu
         point=point.name,
         metric=metric,
         primary=metric.name == point.primary,
-        value=typical([own[block][0] for block in own_blocks]),
-        baseline_value=typical([base[block][0] for block in base_blocks]),
+        value=typical([own[block] for block in own_blocks]),
+        baseline_value=typical([base[block] for block in base_blocks]),
         interval=_interval(d) if len(d) == len(shared) else None,
         margin=margin_of(data, metric.name),
         verdict=Verdict.NO_VERDICT,
         reason="not a primary metric",
         blocks=len(shared),
-        trials=tuple(side[block][1] for block in shared for side in (own, base)),
+        trials=tuple(side[block] for block in shared for side in trials),
         warnings=(),
     )
     # Only what verdicts are about keeps its blocks: a large campaign has thousands of other metrics.
     return Candidate(comparison, d if comparison.primary else (), difference_p(d) if len(d) > 1 else None)
-
-
-def _values(by_block: Mapping[int, tuple[float, int]]) -> dict[int, float]:
-    return {block: value for block, (value, _) in by_block.items()}
 
 
 def _interval(d: tuple[float, ...]) -> Interval | None:

@@ -111,6 +111,22 @@ class CampaignData:
         """
         return self._boots.get((point, environment), ())
 
+    def by_block(self, point: str, environment: str, metric: str) -> dict[int, float]:
+        """Return the boots' figures of one metric by block, in block order."""
+        done = self.done(point, environment)
+        return {boot.block: boot.values[metric] for boot in done if metric in boot.values}
+
+    def trial_of_block(self, point: str, environment: str) -> dict[int, int]:
+        """Return the trial of every block of a cell (of several iterations, the first)."""
+        cell = (point, environment)
+        if cell not in self._trial_of_block:
+            self._trial_of_block[cell] = {boot.block: boot.trial for boot in self.done(*cell)}
+        return self._trial_of_block[cell]
+
+    @cached_property
+    def _trial_of_block(self) -> dict[tuple[str, str], dict[int, int]]:
+        return {}
+
     def iterations(self, point: str, environment: str) -> tuple[tuple[TrialRecord, ...], ...]:
         """Return the finished trials themselves, by boot, in block order."""
         return self._iterations.get((point, environment), ())

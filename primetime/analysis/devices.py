@@ -77,12 +77,7 @@ def _gathered(those: Sequence[tuple[Analysis, Comparison]]) -> tuple[AcrossDevic
         forbidden = {warning.id for warning in analysis.warnings if warning.severity is Severity.FORBIDS}
         reason = one.reason if forbidden & set(one.warnings) else ""
         own, base = (
-            {
-                t.block: t.values[one.metric.name]
-                for t in analysis.data.done(one.point, label)
-                if one.metric.name in t.values
-            }
-            for label in (one.environment, one.baseline)
+            analysis.data.by_block(one.point, label, one.metric.name) for label in (one.environment, one.baseline)
         )
         d = list(log_ratios(own, base).values())
         devices[name] = OnDevice(name, one.interval, one.verdict, reason)

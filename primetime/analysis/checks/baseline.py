@@ -62,10 +62,7 @@ def _gains(data: CampaignData) -> Iterator[Gain]:
         for label in data.environments:
             if label == base or data.environments[label].spec.kind == kind != "foreign":
                 continue  # the same bare metal with other settings may well be faster
-            own, of_base = (
-                {t.block: t.values[record.primary] for t in data.done(point, side) if record.primary in t.values}
-                for side in (label, base)
-            )
+            own, of_base = (data.by_block(point, side, record.primary) for side in (label, base))
             sign = 1 if metric.direction is Direction.HIGHER else -1
             d = tuple(sign * one for one in log_ratios(own, of_base).values())
             if d:

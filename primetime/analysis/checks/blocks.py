@@ -34,10 +34,7 @@ def precision_missed(data: CampaignData) -> Iterator[QualityWarning]:
         return
     base, wanted = data.study.baseline, data.study.stopping.half_width
     for point, record in data.points.items():
-        values = {
-            label: {t.block: t.values[record.primary] for t in data.done(point, label) if record.primary in t.values}
-            for label in data.environments
-        }
+        values = {label: data.by_block(point, label, record.primary) for label in data.environments}
         for label in data.environments:
             d = list(log_ratios(values[label], values[base]).values()) if label != base else []
             width = half_width(d)

@@ -92,10 +92,7 @@ def residuals(data: CampaignData) -> Iterator[Residuals]:
     """The primary ln ratios to the baseline of every cell that is long enough, in block order."""
     base = data.study.baseline
     for point, record in data.points.items():
-        values = {
-            label: {t.block: t.values[record.primary] for t in data.done(point, label) if record.primary in t.values}
-            for label in data.environments
-        }
+        values = {label: data.by_block(point, label, record.primary) for label in data.environments}
         for label in data.environments:
             d = log_ratios(values[label], values[base]) if label != base else {}
             if len(d) >= FEWEST:
