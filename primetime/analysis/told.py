@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from statistics import fmean
-
 from primetime.analysis.data import CampaignData
 from primetime.model import BootStatus, Scalar
 
@@ -13,8 +11,8 @@ VARIANT = "variant."
 
 def campaign_fact(data: CampaignData, name: str) -> Value:
     """Return the newest value of a campaign's fact; None when it is not there."""
-    found = [fact.value for fact in data.facts if fact.scope == "campaign" and fact.name == name]
-    return found[-1] if found else None
+    found = data.facts_of("campaign", name)
+    return found[-1].value if found else None
 
 
 def variants_of(data: CampaignData, environment: str = "") -> tuple[str, ...]:
@@ -39,8 +37,8 @@ def boot_values(data: CampaignData, name: str) -> dict[str, list[Value]]:
     """Return a fact of the boots that ended well, by environment, in the order of boots."""
     boots = {str(boot.boot): boot.environment for boot in data.boots if boot.status is BootStatus.DONE}
     found: dict[str, list[Value]] = {}
-    for fact in data.facts:
-        if fact.scope == "boot" and fact.name == name and fact.scope_id in boots:
+    for fact in data.facts_of("boot", name):
+        if fact.scope_id in boots:
             found.setdefault(boots[fact.scope_id], []).append(fact.value)
     return found
 
@@ -76,13 +74,14 @@ def boot_numbers(data: CampaignData, name: str) -> dict[str, list[float]]:
 
 def means(data: CampaignData, point: str, environment: str) -> dict[str, float]:
     """Return the arithmetic mean of every metric over the finished trials of a cell."""
-    values: dict[str, list[float]] = {}
-    for trial in data.done(point, environment):
-        for name, value in trial.values.items():
-            values.setdefault(name, []).append(value)
-    return {name: fmean(found) for name, found in values.items()}
+    return data.means(point, environment)
 
 
 def percent(part: float, whole: float) -> str:
     """Return "7.3 %"."""
     return f"{100 * part / whole:.1f} %" if whole else "0 %"
+
+
+def by_boot(data: CampaignData, name: str) -> dict[int, Value]:
+    """Return the newest value of a fact by boot, whatever became of the boot."""
+    return {int(fact.scope_id): fact.value for fact in data.facts_of("boot", name)}

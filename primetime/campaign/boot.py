@@ -10,7 +10,14 @@ from primetime.campaign.device import BootStart, Device
 from primetime.campaign.inside import seen_inside
 from primetime.campaign.proof import prove_threads
 from primetime.campaign.trial import Booted, Trial
-from primetime.environments.base import FILE_LIMIT_S, ClockOffset, Environment, Instance, failing_as
+from primetime.environments.base import (
+    DATA_DIRECTORY,
+    FILE_LIMIT_S,
+    ClockOffset,
+    Environment,
+    Instance,
+    failing_as,
+)
 from primetime.errors import BootFailed, CommandFailed, EnvironmentDied
 from primetime.model import Command, Fact, Phase, Point, Recipe, SeriesChunk, TrialStatus, Where
 from primetime.store import CampaignFile, ClockRelation, TrialResult
@@ -20,6 +27,7 @@ TrialListener = Callable[[int, Point, TrialResult | None], None]  # None: it sta
 
 
 WRITTEN = "boot.disk_written_bytes"
+SPACER = f"{DATA_DIRECTORY}/.spacer"
 
 
 class Boot:
@@ -52,7 +60,7 @@ class Boot:
 
     def measure(self, instance: Instance, trials: Mapping[int, Point], tell: TrialListener) -> None:
         """Everything that happens while the environment is up."""
-        self.note((Fact("boot.ready_s", instance.ready_at - instance.started_at),))
+        self.note((Fact("boot.ready_s", instance.ready_at - instance.started_at), *self.how.variation.facts()))
         with self.phase("prove"):
             self.note(instance.equalise())
             self.note(instance.prove_limits())
@@ -68,13 +76,14 @@ class Boot:
         with ExitStack() as stack:
             recipes = self.recipes(trials.values())
             with self.phase("files"):
+                self.space(instance)
                 self.put(instance, recipes)
             with self.phase("servers"):
                 self.serve(stack, recipes)
             with self.phase("layout"):
                 self.lay_out(instance, recipes)
             sampler = stack.enter_context(self.device.watch(instance.footprint()))
-            booted = Booted(instance, sampler, figures)
+            booted = Booted(instance, sampler, figures, self.how.variation)
             first, began = instance.clock_offset(), self.device.now()
             for trial, point in trials.items():
                 self.one_trial(booted, trial, point, tell)
@@ -119,6 +128,12 @@ class Boot:
         if not reason and member.recipe(point, self.device.site).writes:
             with self.phase("rest"):
                 self.device.rest_after_write()
+
+    def space(self, instance: Instance) -> None:
+        """Let the files under test lie at another place of the volume than in the last boot."""
+        if self.how.variation.spacer_bytes:
+            with failing_as("spacer"):
+                instance.put(SPACER, bytes(self.how.variation.spacer_bytes))
 
     def put(self, instance: Instance, recipes: list[Recipe]) -> None:
         """Put the files that points bring along on their side; equal ones once."""

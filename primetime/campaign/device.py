@@ -9,10 +9,11 @@ from __future__ import annotations
 import time
 from abc import ABC, abstractmethod
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from primetime.campaign.peer_service import PeerUse
+from primetime.campaign.variation import Variation
 from primetime.environments.base import BOOT_LIMIT_S, Environment, Instance
 from primetime.host.facts import machine_emulation
 from primetime.instruments.sampler import Sampler
@@ -26,13 +27,14 @@ BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 class BootStart:
     """How to boot. `number`, unique in the campaign, gives names and addresses; times in seconds.
 
-    `first_sign_s`: how long to wait for a guest kernel's first output.
+    `first_sign_s`: how long to wait for a guest kernel's first output; `variation`: what must not matter.
     """
 
     number: int
     emulated: bool = False
     first_sign_s: float = BOOT_LIMIT_S
     limit_s: float = BOOT_LIMIT_S
+    variation: Variation = field(default_factory=Variation)
 
 
 def boot_start(number: int, tcg: bool, emulation: str) -> BootStart:

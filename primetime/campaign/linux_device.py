@@ -158,7 +158,7 @@ class LinuxDevice(Device):
             directory = RUN_DIRECTORY / f"b{number}"
             stack.enter_context(ledger.undone(Act("tree", {"path": str(directory)})))
             directory.mkdir(parents=True)
-            connection = stack.enter_context(self.connection(environment, number))
+            connection = stack.enter_context(self.connection(environment, how))
             cgroup = Cgroup(f"{PARENT}/b{number}")
             stack.enter_context(ledger.undone(Act("cgroup", {"name": cgroup.name})))
             cgroup.create()
@@ -209,7 +209,7 @@ class LinuxDevice(Device):
                 yield path
 
     @contextmanager
-    def connection(self, environment: Environment, number: int) -> Iterator[Connection]:
+    def connection(self, environment: Environment, how: BootStart) -> Iterator[Connection]:
         """The network as this kind takes it."""
         ledger = self.opening.ledger
         kind = environment.attachment
@@ -217,7 +217,7 @@ class LinuxDevice(Device):
             yield Connection(kind, network.BRIDGE_ADDRESS, network.PREFIX, "", "", "", "")
             return
         make = network.namespace_port if kind is Attachment.NAMESPACE else network.tap_port
-        with make(number, ledger) as port:
+        with make(how.number, ledger, how.variation.mac) as port:
             if not self.sets.shared:
                 steer_packets(port.interface, self.sets.kernel)
             yield Connection(

@@ -26,7 +26,7 @@ from primetime.host.undo import open_ledger
 from primetime.host.volume import queue_directory
 from primetime.images.cache import Cache
 from primetime.images.guest import build_guest_images
-from primetime.model import CampaignState, Fact, Listener, StepStarted, Study, Usability
+from primetime.model import CampaignState, Fact, Listener, Point, StepStarted, Study, Usability
 from primetime.store import CampaignFile
 from primetime.workloads import workload
 
@@ -70,7 +70,7 @@ def begin(
         chosen = secrets.randbits(SEED_BITS) if seed is None else seed
         with CampaignFile.create(path, study, chosen, fleet.device if fleet else platform.node()) as campaign:
             for point in study.points:
-                campaign.add_point(point, workload(point.workload).primary(point))
+                campaign.add_point(point, primary_of(study, point))
             campaign.add_facts(fleet.facts if fleet else ())
             return carry_out(as_run(campaign, session, listener, fleet), session.device, resumed=False)
 
@@ -97,7 +97,8 @@ def as_run(campaign: CampaignFile, session: Opened, listener: Listener, fleet: F
 def switched_off(study: Study) -> dict[str, str]:
     """The rules of the contract that a study switched off for all its environments, as it says them."""
     rules = {"flash.precondition": study.flash.precondition, "blocks.aa": study.stopping.aa}
-    return {} if study.quick else {name: "false" for name, kept in rules.items() if not kept}
+    off = {} if study.quick else {name: "false" for name, kept in rules.items() if not kept}
+    return off if study.vary_setup else {**off, "vary_setup": "false"}
 
 
 def carry_out(run: Run, device: LinuxDevice, resumed: bool) -> CampaignState:
@@ -135,6 +136,12 @@ def printed_name(member: Environment, usability: Usability) -> str:
     """An environment's name in reports, which says where its figures are an emulator's."""
     name = member.printed_name()
     return f"{name} [emulated]" if usability.emulated and not usability.tcg else name
+
+
+def primary_of(study: Study, point: Point) -> str:
+    """The one metric of a point that verdicts are about: the study's choice, else the workload's own."""
+    chosen = study.primary.get(point.name) or study.primary.get(point.workload)
+    return chosen or workload(point.workload).primary(point)
 
 
 @contextmanager

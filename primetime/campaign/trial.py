@@ -6,10 +6,11 @@ Nothing is parsed and nothing is written to the campaign file inside the window.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from primetime.campaign.device import Device
 from primetime.campaign.peer_service import busy_between
+from primetime.campaign.variation import Variation
 from primetime.campaign.window import (
     AFTER,
     AT_END,
@@ -58,6 +59,7 @@ class Booted:
     instance: Instance
     sampler: Sampler
     figures: Mapping[str, float]
+    variation: Variation = field(default_factory=Variation)
 
 
 class Trial:
@@ -70,10 +72,13 @@ class Trial:
         self.trial_id = trial_id
         self.phases: list[Phase] = []
         self.before: tuple[Measurement, ...] = ()
+        self.extra: dict[str, str] = {}  # environment variables beside the program's own
 
     def carry_out(self, booted: Booted) -> TrialResult:
         """Measure. Raises EnvironmentDied and Interrupted; everything else becomes a failed trial."""
-        recipe = self.workload.recipe(self.point, self.device.site)
+        site = replace(self.device.site, local_port=booted.variation.local_port(self.trial_id))
+        self.extra = booted.variation.environment()
+        recipe = self.workload.recipe(self.point, site)
         window: Window | None = None
         try:
             self.timed("prepare", lambda: self.prepare(booted.instance, recipe))
@@ -145,7 +150,7 @@ class Trial:
         if step.where is Where.PEER:
             outcome: Outcome = self.device.run_on_peer(step)
         else:
-            outcome = instance.run(Command(step.argv, step.timeout_s, step.stdin))
+            outcome = instance.run(Command(step.argv, step.timeout_s, step.stdin, self.extra))
         if outcome.returncode != 0:
             complaint = self.workload.complaint(outcome.stdout, outcome.stderr)
             said = f": {complaint}" if complaint else ""

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from primetime.errors import UndoFailed
+from primetime.host import throttle
 from primetime.host.cgroup import Cgroup
 from primetime.host.ledger import RUN_DIRECTORY, Json, Ledger, Undo
 from primetime.host.process import find_program, run
@@ -115,6 +116,7 @@ UNDOS: Mapping[str, Undo] = {
     "process": undo_process,
     "unit": undo_unit,
     "journal": undo_journal,
+    throttle.KIND: throttle.undo_io_group,
 }
 
 

@@ -70,6 +70,7 @@ class Site:
     peer: str  # address of the peer as the target sees it; "" when the campaign has none
     smoke: bool = False  # one-second trials
     peer_port: int = 0  # where a far peer's server listens; 0: the tool's own
+    local_port: int = 0  # of the data connection, another in every trial; 0: the kernel's choice
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,16 @@ from dataclasses import dataclass
 
 from primetime.analysis.compare import typical
 from primetime.analysis.findings import worse
-from primetime.analysis.quantities import NOTHING, SPACE, digits, plain_ratio, quantity, ratio_in_words
+from primetime.analysis.judging import METHOD_DEPENDENT
+from primetime.analysis.quantities import (
+    NOTHING,
+    SPACE,
+    digits,
+    plain_ratio,
+    quantity,
+    ratio_in_words,
+    states_in_words,
+)
 from primetime.analysis.result import Analysis
 from primetime.analysis.told import outside_share
 from primetime.model import Comparison, Direction, Metric, Verdict
@@ -75,11 +84,14 @@ def verdict_in_words(one: Comparison, quick: bool) -> str:
     if one.verdict is Verdict.DIFFERENT and one.interval is not None:
         words = f"{words}, {'worse' if worse(one, one.interval.ratio) else 'better'}"
     speaks = one.verdict in (Verdict.DIFFERENT, Verdict.NEGLIGIBLE, Verdict.COMPARABLE)
-    return f"suggests {words}" if quick and speaks else words
+    said = f"suggests {words}" if quick and speaks else words
+    return f"{said} ({METHOD_DEPENDENT})" if METHOD_DEPENDENT in one.warnings else said
 
 
 def ratio_cell(one: Comparison) -> str:
-    """Return ratio and interval; the bare quotient where there is no interval."""
+    """Return ratio and interval; the bare quotient where there is no interval, nothing where there are two states."""
+    if one.states or one.baseline_states:
+        return NOTHING
     return ratio_in_words(one.interval) if one.interval else plain_ratio(one.value, one.baseline_value)
 
 
@@ -111,8 +123,9 @@ def _row(analysis: Analysis, one: Comparison, cost: Comparison | None) -> Row:
     return Row(
         environment=one.environment,
         printed_name=analysis.data.environments[one.environment].printed_name,
-        value=quantity(one.value, one.metric.unit),
-        baseline_value=quantity(one.baseline_value, one.metric.unit),
+        value=states_in_words(one.states, one.metric.unit) or quantity(one.value, one.metric.unit),
+        baseline_value=states_in_words(one.baseline_states, one.metric.unit)
+        or quantity(one.baseline_value, one.metric.unit),
         ratio=ratio_cell(one),
         cost=quantity(cost.value if cost else None, ""),
         outside=share(one.outside),

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from statistics import fmean
+from collections.abc import Iterator
 
 from primetime.analysis.data import CampaignData, PointRecord
 from primetime.analysis.scope import CAMPAIGN, scope_of
-from primetime.analysis.told import campaign_fact, means, percent
+from primetime.analysis.told import campaign_fact, means
 from primetime.model import QualityWarning, Severity
 
 AT_LIMIT = 0.95
@@ -23,32 +22,6 @@ def unconditioned(data: CampaignData) -> Iterator[QualityWarning]:
     if writes and campaign_fact(data, "flash.preconditioned_bytes") == 0 and not data.study.quick:
         sentence = "the storage was not preconditioned: a fresh device writes faster than a used one"
         yield QualityWarning("unconditioned", Severity.WARNING, CAMPAIGN, sentence)
-
-
-def unsteady(data: CampaignData) -> Iterator[QualityWarning]:
-    """Writes whose rate still moves from block to block: SNIA's rule (PTS 2.0.2, §2.1.24) over the last five blocks."""
-    base = data.study.baseline
-    for record in data.points.values():
-        if str(record.point.params.get("rw", "")) not in WRITES:
-            continue
-        rates = [trial.values.get("drained_rate", 0.0) for trial in data.done(record.name, base)][-STEADY_BLOCKS:]
-        if len(rates) < STEADY_BLOCKS or not all(rates):
-            continue
-        spread, drift = (max(rates) - min(rates)) / fmean(rates), abs(slope(rates)) * (len(rates) - 1) / fmean(rates)
-        if spread > STEADY_SPREAD or drift > STEADY_DRIFT:
-            sentence = (
-                f"{base} is not steady in {record.name}: over the last {STEADY_BLOCKS} blocks its rate spreads by "
-                f"{percent(spread, 1.0)} and drifts by {percent(drift, 1.0)} of its mean (20 % and 10 % are steady)"
-            )
-            figures: dict[str, float | str] = {"spread": spread, "drift": drift}
-            yield QualityWarning("unsteady", Severity.WARNING, scope_of(point=record.name), sentence, figures)
-
-
-def slope(values: Sequence[float]) -> float:
-    """The least-squares slope over 0, 1, 2, …"""
-    middle = (len(values) - 1) / 2
-    across = sum((index - middle) ** 2 for index in range(len(values)))
-    return sum((index - middle) * value for index, value in enumerate(values)) / across
 
 
 def own_file(data: CampaignData) -> Iterator[QualityWarning]:

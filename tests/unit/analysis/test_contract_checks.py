@@ -126,7 +126,7 @@ CHECKS: list[tuple[str, Change]] = [
     ("variant", with_environment_fact("variant.seccomp", "none")),
     ("variant", with_campaign_fact("variant.blocks.aa", "false")),
     ("campaign-on-device", with_campaign_fact("campaign.on_tested_device", True)),
-    ("unsteady", with_falling_writes),
+    ("not-steady", with_falling_writes),
     ("restless", with_boot_fact("settle.busy_fraction", 0.9)),
     ("foreign-packets", with_values("qemu", control_packets=1e6)),
     ("foreign-packets", both(with_values("qemu", control_packets=0.0), with_one_value("qemu", "control_packets", 5.0))),

@@ -27,6 +27,7 @@ from primetime.report.terminal import render
 COMPARISON = {
     "environment", "baseline", "workload", "point", "metric", "kind", "primary", "unit", "direction", "value",
     "baseline_value", "ratio", "low", "high", "margin", "verdict", "blocks", "trials", "warnings",
+    "reason", "more_blocks", "q", "opinions", "states", "baseline_states",
 }  # fmt: skip
 EVIL = "<script>alert('x')</script>&\""
 
