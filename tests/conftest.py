@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("suite", deadline=None)  # timings are never asserted
+settings.load_profile("suite")
 
 MARK = "required_environment"
 OPTION = "--must-run"

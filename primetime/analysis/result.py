@@ -5,11 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from primetime.analysis.checks import quality_warnings
+from primetime.analysis.checks import gravest_first, quality_warnings
 from primetime.analysis.compare import check_baseline, compare
+from primetime.analysis.components import Components, components
 from primetime.analysis.data import CampaignData, load
+from primetime.analysis.distribution import Distribution, distributions
 from primetime.analysis.excluded import Exclusion, excluded
 from primetime.analysis.findings import findings
+from primetime.analysis.judging import method_warnings
 from primetime.model import Comparison, Finding, QualityWarning
 
 
@@ -23,6 +26,8 @@ class Analysis:
     findings: tuple[Finding, ...]
     warnings: tuple[QualityWarning, ...]
     excluded: tuple[Exclusion, ...]
+    distributions: tuple[Distribution, ...]
+    components: tuple[Components, ...]
 
 
 def analyse(path: Path, baseline: str | None = None) -> Analysis:
@@ -31,6 +36,7 @@ def analyse(path: Path, baseline: str | None = None) -> Analysis:
     base = check_baseline(data, baseline)
     warnings = quality_warnings(data)
     comparisons = compare(data, warnings, base)
+    warnings = gravest_first((*warnings, *method_warnings(comparisons)))
     return Analysis(
         data=data,
         baseline=base,
@@ -38,4 +44,6 @@ def analyse(path: Path, baseline: str | None = None) -> Analysis:
         findings=findings(data, comparisons, warnings),
         warnings=warnings,
         excluded=excluded(data, base),
+        distributions=distributions(data),
+        components=components(data),
     )

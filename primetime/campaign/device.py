@@ -9,9 +9,11 @@ from __future__ import annotations
 import time
 from abc import ABC, abstractmethod
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from primetime.campaign.peer_service import PeerUse
+from primetime.campaign.variation import Variation
 from primetime.environments.base import BOOT_LIMIT_S, Environment, Instance
 from primetime.host.facts import machine_emulation
 from primetime.instruments.sampler import Sampler
@@ -25,13 +27,14 @@ BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 class BootStart:
     """How to boot. `number`, unique in the campaign, gives names and addresses; times in seconds.
 
-    `first_sign_s`: how long to wait for a guest kernel's first output.
+    `first_sign_s`: how long to wait for a guest kernel's first output; `variation`: what must not matter.
     """
 
     number: int
     emulated: bool = False
     first_sign_s: float = BOOT_LIMIT_S
     limit_s: float = BOOT_LIMIT_S
+    variation: Variation = field(default_factory=Variation)
 
 
 def boot_start(number: int, tcg: bool, emulation: str) -> BootStart:
@@ -69,12 +72,16 @@ class Device(ABC):
         """
 
     @abstractmethod
-    def flush(self) -> None:
-        """Write the host's dirty pages, drop its caches and wait until nothing is dirty."""
+    def flush(self) -> int:
+        """Write the host's dirty pages, drop its caches and wait until nothing is dirty; return what still is, in B."""
 
     @abstractmethod
     def sync(self) -> None:
         """Write the host's dirty pages."""
+
+    @abstractmethod
+    def rest_after_write(self) -> None:
+        """Leave flash the study's idle time after a point that wrote (contract §6)."""
 
     @abstractmethod
     def watch(self, footprint: Footprint) -> AbstractContextManager[Sampler]:
@@ -99,6 +106,18 @@ class Device(ABC):
     @abstractmethod
     def environment_cpus(self) -> frozenset[int]:
         """Return the CPUs that the environment and what serves it may use."""
+
+    def wear_facts(self) -> tuple[Fact, ...]:
+        """Return what the tested storage says of itself and its wear: taken before and after (contract §6)."""
+        return ()
+
+    def peer_use(self) -> PeerUse | None:
+        """Return the CPU time that a far peer has used; None where it says nothing, or is none."""
+        return None
+
+    def hops(self, footprint: Footprint) -> tuple[Fact, ...]:  # noqa: ARG002 - a fake has no network
+        """Return facts of the host's interfaces between an environment and the peer (contract §4)."""
+        return ()
 
     def boot_id(self) -> str:
         """Return what tells one start of the host from the next."""

@@ -55,17 +55,18 @@ def own_boot_s(spec: EnvironmentSpec, emulated: bool) -> float:
 
 def boot_cost(study: Study, spec: EnvironmentSpec, emulated: bool, site: Site) -> tuple[int, float, int]:
     """Trials, seconds and bytes of one block's boots of one environment."""
+    again = 1 if study.smoke else study.stopping.iterations
     recipes = [(point, workload(point.workload).recipe(point, site)) for point in study.points]
     groups = {point.group for point in study.points}
     own = own_boot_s(spec, emulated)
     seconds = len(groups) * (own + study.pace.settle_s)
     per_trial = EMULATED_TRIAL_S if emulated else TRIAL_S
-    seconds += sum(recipe.duration_s + per_trial for _, recipe in recipes)
+    seconds += again * sum(recipe.duration_s + per_trial for _, recipe in recipes)
     layout = layout_bytes(recipes)
-    written = layout + sum(recipe.bytes_written for _, recipe in recipes)
+    written = layout + again * sum(recipe.bytes_written for _, recipe in recipes)
     if environment_class(spec.kind).storage is Storage.DISK:
         written += len(groups) * format_bytes(study.volume.size_bytes)
-    return len(recipes), seconds + layout / LAYOUT_RATE, written
+    return again * len(recipes), seconds + layout / LAYOUT_RATE, written
 
 
 def format_bytes(size: int) -> int:

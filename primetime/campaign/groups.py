@@ -18,7 +18,7 @@ def grouped(study: Study) -> Study:
     points: list[Point] = []
     group, seconds = 0, boots
     for point in study.points:
-        own = places * point_seconds(point)
+        own = places * study.stopping.iterations * point_seconds(point)
         if points and seconds + own > BLOCK_LIMIT_S and seconds > boots:
             group, seconds = group + 1, boots
         points.append(replace(point, group=group))

@@ -10,10 +10,11 @@ from primetime.campaign.linux_device import LinuxDevice, Opening
 from primetime.campaign.peer import Peer, PeerPlan, open_peer
 from primetime.environments.base import Attachment, Storage
 from primetime.host import network
-from primetime.host.affinity import kernel_on
+from primetime.host.affinity import kernel_on, steer_packets
 from primetime.host.cgroup import PARENT, Cgroup, read_hierarchy
 from primetime.host.knobs import chosen, tuned
 from primetime.host.ledger import Act, Ledger
+from primetime.host.services import quieted
 from primetime.host.volume import Volume, open_volume, queue_directory
 
 PLAIN = "none"
@@ -32,6 +33,7 @@ def open_device(opening: Opening) -> Iterator[LinuxDevice]:
         Cgroup(PARENT, read_hierarchy()).create()
         stack.enter_context(observing_on(sets.observer))
         held = list(stack.enter_context(tuned(ledger, study.tuning)))
+        held += stack.enter_context(quieted(ledger))
         if not sets.shared:
             held += stack.enter_context(kernel_on(sets.kernel, ledger))
         disk = any(environment.storage is Storage.DISK for environment in opening.environments)
@@ -56,7 +58,11 @@ def open_network(opening: Opening, sets: CpuSets) -> Iterator[Peer | None]:
         if attached or in_bridge:
             stack.enter_context(network.bridge(ledger, masquerade=study.network_path == "bridge+nat"))
         plan = PeerPlan(study.peer, opening.images.userland, ledger, sets.peer, in_bridge)
-        yield stack.enter_context(open_peer(plan)) if study.peer else None
+        peer = stack.enter_context(open_peer(plan)) if study.peer else None
+        for interface in (network.BRIDGE, network.PEER_LINK):
+            if not sets.shared:
+                steer_packets(interface, sets.kernel)
+        yield peer
 
 
 @contextmanager

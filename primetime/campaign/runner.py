@@ -15,6 +15,7 @@ from primetime.campaign.estimate import estimate_study
 from primetime.campaign.plan import plan_block
 from primetime.campaign.progress import Progress, figure_in_words
 from primetime.campaign.stopping import boot_ids_before, open_points, stop_reason, worn_out
+from primetime.campaign.variation import Variation, variation
 from primetime.campaign.visits import Visits
 from primetime.environments.base import Environment
 from primetime.errors import (
@@ -175,7 +176,9 @@ class Runner:
         boot_id = self.campaign.begin_boot(slot_id, self.run.device.now())
         self.run.listener(BootStarted(boot_id, slot.slot))
         environment = self.run.environments[slot.slot.environment]
-        how = boot_start(boot_id, self.run.usability[slot.slot.environment].tcg, self.run.device.emulation())
+        varied = variation(self.campaign.seed(), boot_id) if self.study.vary_setup else Variation()
+        start = boot_start(boot_id, self.run.usability[slot.slot.environment].tcg, self.run.device.emulation())
+        how = replace(start, variation=varied)
         boot = Boot(self.campaign, self.run.device, environment, how)
         status, reason = BootStatus.FAILED, "primetime failed"  # what an error that nobody expects leaves behind
         try:

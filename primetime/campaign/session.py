@@ -23,9 +23,10 @@ from primetime.errors import UndoFailed, UserError
 from primetime.host.ledger import Ledger
 from primetime.host.lock import device_lock, require_root
 from primetime.host.undo import open_ledger
+from primetime.host.volume import queue_directory
 from primetime.images.cache import Cache
 from primetime.images.guest import build_guest_images
-from primetime.model import CampaignState, Fact, Listener, StepStarted, Study, Usability
+from primetime.model import CampaignState, Fact, Listener, Point, StepStarted, Study, Usability
 from primetime.store import CampaignFile
 from primetime.workloads import workload
 
@@ -69,7 +70,7 @@ def begin(
         chosen = secrets.randbits(SEED_BITS) if seed is None else seed
         with CampaignFile.create(path, study, chosen, fleet.device if fleet else platform.node()) as campaign:
             for point in study.points:
-                campaign.add_point(point, workload(point.workload).primary(point))
+                campaign.add_point(point, primary_of(study, point))
             campaign.add_facts(fleet.facts if fleet else ())
             return carry_out(as_run(campaign, session, listener, fleet), session.device, resumed=False)
 
@@ -93,27 +94,54 @@ def as_run(campaign: CampaignFile, session: Opened, listener: Listener, fleet: F
     return Run(campaign, campaign.study(), session.device, session.environments, session.usability, listener, visits)
 
 
+def switched_off(study: Study) -> dict[str, str]:
+    """The rules of the contract that a study switched off for all its environments, as it says them."""
+    rules = {"flash.precondition": study.flash.precondition, "blocks.aa": study.stopping.aa}
+    off = {} if study.quick else {name: "false" for name, kept in rules.items() if not kept}
+    return off if study.vary_setup else {**off, "vary_setup": "false"}
+
+
 def carry_out(run: Run, device: LinuxDevice, resumed: bool) -> CampaignState:
     """Write down what is true now, then run."""
     campaign = run.campaign
+    note_setting(run, device)
+    if not any(fact.name.startswith("device.limit.") for fact in campaign.facts("campaign")):
+        run.listener(StepStarted("measuring the device's own limits"))
+        campaign.add_facts(device.calibrate())
+    try:
+        return Runner(run).carry_out(resumed)
+    finally:
+        campaign.add_facts(device.wear_facts())
+
+
+def note_setting(run: Run, device: LinuxDevice) -> None:
+    """Store what is true of the machine, and what each environment is here."""
+    campaign = run.campaign
     campaign.add_facts(device.facts())
+    tested = queue_directory(device.volume.tested)
+    own = tested is not None and queue_directory(campaign.path.resolve().parent) == tested
+    campaign.add_facts([Fact("campaign.on_tested_device", own)])
+    campaign.add_facts([Fact(f"variant.{name}", value) for name, value in switched_off(run.study).items()])
     for label, member in run.environments.items():
         usability = run.usability[label]
         campaign.add_environment(member.spec, printed_name(member, usability), usability)
         path = "host" if member.attachment is Attachment.HOST else device.opening.study.network_path
-        campaign.add_facts([Fact("network.path", path, "environment", label)])
-        versions = usability.versions.items()
-        campaign.add_facts([Fact(f"version.{name}", value, "environment", label) for name, value in versions])
-    if not any(fact.name.startswith("device.limit.") for fact in campaign.facts("campaign")):
-        run.listener(StepStarted("measuring the device's own limits"))
-        campaign.add_facts(device.calibrate())
-    return Runner(run).carry_out(resumed)
+        named = {"network.path": path}
+        named.update({f"version.{name}": value for name, value in usability.versions.items()})
+        named.update({f"variant.{name}": value for name, value in member.variants().items()})
+        campaign.add_facts([Fact(name, value, "environment", label) for name, value in named.items()])
 
 
 def printed_name(member: Environment, usability: Usability) -> str:
     """An environment's name in reports, which says where its figures are an emulator's."""
     name = member.printed_name()
     return f"{name} [emulated]" if usability.emulated and not usability.tcg else name
+
+
+def primary_of(study: Study, point: Point) -> str:
+    """The one metric of a point that verdicts are about: the study's choice, else the workload's own."""
+    chosen = study.primary.get(point.name) or study.primary.get(point.workload)
+    return chosen or workload(point.workload).primary(point)
 
 
 @contextmanager

@@ -8,6 +8,8 @@ from primetime.intervals import half_width
 from primetime.model import CampaignState, Study
 from primetime.store import CampaignFile
 
+PRECONDITIONED = "flash.preconditioned_bytes"
+
 
 def stop_reason(campaign: CampaignFile, study: Study, index: int, emulated: Set[str]) -> CampaignState | None:
     """Why no block `index` is planned any more; None when one is."""
@@ -56,7 +58,9 @@ def elapsed_s(campaign: CampaignFile) -> float:
 def worn_out(campaign: CampaignFile, study: Study) -> bool:
     """Whether the campaign has written as much to the tested disk as the study allows (contract §6)."""
     most = study.flash.max_bytes_written
-    return bool(most) and sum(int(fact) for fact in boot_facts(campaign, "boot.disk_written_bytes")) >= most
+    conditioned = sum(int(fact.value or 0) for fact in campaign.facts("campaign") if fact.name == PRECONDITIONED)
+    written = conditioned + sum(int(fact) for fact in boot_facts(campaign, "boot.disk_written_bytes"))
+    return bool(most) and written >= most
 
 
 def boot_ids_before(campaign: CampaignFile, index: int) -> set[str]:

@@ -63,14 +63,12 @@ class CloudHypervisor(Vmm):
         BINARY,
     )
 
-    def printed_name(self) -> str:
-        parts = [
-            setting.name if self.values[setting.name] is True else f"{setting.name} {self.values[setting.name]}"
+    def notes(self) -> tuple[str, ...]:
+        return tuple(
+            setting.name if value is True else f"{setting.name} off" if value is False else f"{setting.name} {value}"
             for setting in self.settings
-            if setting != BINARY and self.values[setting.name] != setting.default
-        ]
-        words = ", ".join(part.replace(" False", " off") for part in parts)
-        return f"{self.spec.label} ({words})" if words else self.spec.label
+            if setting != BINARY and (value := self.values[setting.name]) != setting.default
+        )
 
     def host_troubles(self, host: HypervisorHost) -> Iterator[Trouble]:
         yield from cloud_hypervisor_troubles(host)

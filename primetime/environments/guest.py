@@ -8,7 +8,7 @@ from base64 import b64decode
 from pathlib import Path
 
 from primetime.environments.agent import AgentClient
-from primetime.environments.base import FILE_LIMIT_S, BootContext, Instance
+from primetime.environments.base import FILE_LIMIT_S, BootContext, ClockOffset, Instance
 from primetime.errors import BootFailed, CommandFailed, CommandTimeout, EnvironmentDied
 from primetime.model import Command, Fact, Outcome
 
@@ -117,17 +117,18 @@ class GuestInstance(Instance):
 
     def clock_facts(self) -> tuple[Fact, ...]:
         """The guest's CLOCK_MONOTONIC less the host's, and how well that is known."""
-        round_trip, offset = self.measured_offset()
-        return (Fact("guest.clock_offset_s", offset), Fact("guest.clock_round_trip_s", round_trip))
+        offset, within = self.clock_offset()
+        return (Fact("guest.clock_offset_s", offset), Fact("guest.clock_round_trip_s", 2 * within))
 
-    def measured_offset(self) -> tuple[float, float]:
-        """Return (round trip, offset) of the quickest of a few answers, in seconds."""
-        best = (float("inf"), 0.0)
+    def clock_offset(self) -> ClockOffset:
+        """The quickest of a few answers tells most exactly: the guest's stamp lies somewhere in its round trip."""
+        best = ClockOffset(0.0, float("inf"))
         for _ in range(CLOCK_ROUNDS):
             t0 = time.monotonic()
             answer = self.agent.call("get", ANSWER_LIMIT_S, paths=[])
             t1 = time.monotonic()
-            best = min(best, (t1 - t0, answer["mono"] - (t0 + t1) / 2))
+            found = ClockOffset(answer["mono"] - (t0 + t1) / 2, (t1 - t0) / 2)
+            best = min(best, found, key=lambda one: one.within_s)
         return best
 
     def equalise(self) -> tuple[Fact, ...]:
@@ -138,9 +139,6 @@ class GuestInstance(Instance):
             name = path.removeprefix("/proc/sys/").removeprefix("/sys/block/").replace("/queue/", ".").replace("/", ".")
             facts.append(Fact(f"guest.{name}", taken if outcome.returncode == 0 else f"{taken} ({value} refused)"))
         return tuple(facts)
-
-    def clock_offset(self) -> float | None:
-        return self.measured_offset()[1]
 
     def cached_bytes(self) -> int:
         return parse_meminfo(self.get("/proc/meminfo"))["Cached"]

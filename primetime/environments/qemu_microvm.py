@@ -4,6 +4,7 @@
     cache = "none"        # or writeback, writethrough, directsync, unsafe: the host's cache of the data disk
     aio = "threads"       # or native (with cache none or directsync), io_uring
     vhost = "auto"        # or on, off: the network's data path in the host's kernel
+    vmm_outside = false   # true: only the vCPUs keep to the CPU limit: a named variant
 
 x86-64 only. Its devices are told to the guest by ACPI, since Debian's kernel does not read them from its
 command line. With KVM where it works; otherwise emulated by TCG, which says nothing about speed. Then the

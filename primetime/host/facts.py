@@ -38,6 +38,12 @@ QUEUE = (
     "physical_block_size",
     "nr_requests",
 )
+DEVICE = (
+    "model", "serial", "firmware_rev", "name", "manfid", "oemid", "date", "type", "cid", "fwrev", "hwrev",
+    "life_time", "pre_eol_info",
+)  # fmt: skip
+MMC_STATES = Path("/sys/kernel/debug")
+IOS = ("clock", "bus width", "timing spec")
 TOOLS = ("qemu-system-x86_64", "qemu-system-aarch64", "runc", "crun", "runsc", "mkfs.ext4", "ip", "nft")
 VERSION_FLAG = {"ip": "-V", "mkfs.ext4": "-V"}
 VERSION_LIMIT_S = 20.0
@@ -61,11 +67,23 @@ def volume_facts(path: Path) -> tuple[Fact, ...]:
     found["disk.name"] = queue.parent.name if queue else None
     if queue:
         found.update({f"disk.queue.{name}": first_line(queue / name) for name in QUEUE})
-        for name in ("model", "serial", "firmware_rev", "cid", "name", "life_time", "pre_eol_info"):
-            value = first_line(queue.parent / "device" / name)
-            if value:
-                found[f"disk.device.{name}"] = value
+        said = {name: first_line(queue.parent / "device" / name) for name in DEVICE}
+        said["bus"] = mmc_bus((queue.parent / "device").resolve().name)
+        found.update({f"disk.device.{name}": value for name, value in said.items() if value})
     return tuple(Fact(name, value) for name, value in found.items())
+
+
+def mmc_bus(card: str) -> str | None:
+    """How a card or eMMC is driven, from its host's debugfs; `card`: "mmc0:0001". None for other disks."""
+    host, colon, _ = card.partition(":")
+    ios = MMC_STATES / host / "ios"
+    return parse_ios(ios.read_text(encoding="ascii")) if colon and ios.is_file() else None
+
+
+def parse_ios(text: str) -> str:
+    """Clock, bus width and timing of /sys/kernel/debug/mmcN/ios, on one line."""
+    lines = (line.partition(":") for line in text.splitlines())
+    return ", ".join(f"{name.strip()} {' '.join(value.split())}" for name, _, value in lines if name.strip() in IOS)
 
 
 def hardware() -> dict[str, Scalar | None]:

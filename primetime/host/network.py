@@ -134,10 +134,11 @@ def address_of(number: int) -> tuple[str, str]:
 
 
 @contextmanager
-def namespace_port(number: int, ledger: Ledger) -> Iterator[Port]:
-    """Make a network namespace whose eth0 is a veth in the bridge."""
+def namespace_port(number: int, ledger: Ledger, mac: str = "") -> Iterator[Port]:
+    """Make a network namespace whose eth0 is a veth in the bridge; `mac` "": the one of this number."""
     name, link = f"pt-b{number}", f"ptb{number}"
-    address, mac = address_of(number)
+    address, usual = address_of(number)
+    mac = mac or usual
     with ExitStack() as stack:
         stack.enter_context(ledger.undone(Act("namespace", {"name": name})))
         stack.enter_context(ledger.undone(Act("link", {"name": link})))
@@ -158,10 +159,11 @@ def namespace_port(number: int, ledger: Ledger) -> Iterator[Port]:
 
 
 @contextmanager
-def tap_port(number: int, ledger: Ledger) -> Iterator[Port]:
-    """Make a tap device in the bridge."""
+def tap_port(number: int, ledger: Ledger, mac: str = "") -> Iterator[Port]:
+    """Make a tap device in the bridge; `mac` (of what is behind it) "": the one of this number."""
     link = f"ptb{number}"
-    address, mac = address_of(number)
+    address, usual = address_of(number)
+    mac = mac or usual
     with ledger.undone(Act("link", {"name": link})):
         ip([
             f"tuntap add {link} mode tap vnet_hdr",

@@ -10,9 +10,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from primetime.errors import UndoFailed
+from primetime.host import throttle
 from primetime.host.cgroup import Cgroup
 from primetime.host.ledger import RUN_DIRECTORY, Json, Ledger, Undo
 from primetime.host.process import find_program, run
+from primetime.host.services import flush_journal, start_unit
 
 MNT_DETACH = 2
 
@@ -91,6 +93,16 @@ def undo_process(args: Mapping[str, Json]) -> None:
         os.kill(pid, signal.SIGKILL)
 
 
+def undo_unit(args: Mapping[str, Json]) -> None:
+    """Start a service or timer that was stopped."""
+    start_unit(str(args["name"]))
+
+
+def undo_journal(args: Mapping[str, Json]) -> None:  # noqa: ARG001 - there is one
+    """Let the journal write to the disk again."""
+    flush_journal()
+
+
 UNDOS: Mapping[str, Undo] = {
     "write": undo_write,
     "tree": undo_tree,
@@ -102,6 +114,9 @@ UNDOS: Mapping[str, Undo] = {
     "nft-table": undo_nft_table,
     "loop": undo_loop,
     "process": undo_process,
+    "unit": undo_unit,
+    "journal": undo_journal,
+    throttle.KIND: throttle.undo_io_group,
 }
 
 

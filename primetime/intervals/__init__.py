@@ -2,28 +2,41 @@
 
 from __future__ import annotations
 
-from primetime.intervals.holm import holm
+from primetime.intervals.holm import benjamini_hochberg, holm
 from primetime.intervals.log_ratio import (
     ALPHA,
     LEVEL,
     blocks_to_resolve,
+    blocks_to_width,
     difference_p,
     equivalence_p,
     half_width,
     log_half_width,
     log_ratio_interval,
+    spread,
 )
+from primetime.intervals.order_statistics import LEAST, QuantileInterval, quantile_interval
 from primetime.intervals.pairing import log_ratios
+from primetime.intervals.variance import advised_iterations, full_boots, split_variance
 
 __all__ = [
     "ALPHA",
+    "LEAST",
     "LEVEL",
+    "QuantileInterval",
+    "advised_iterations",
+    "benjamini_hochberg",
     "blocks_to_resolve",
+    "blocks_to_width",
     "difference_p",
     "equivalence_p",
+    "full_boots",
     "half_width",
     "holm",
     "log_half_width",
     "log_ratio_interval",
     "log_ratios",
+    "quantile_interval",
+    "split_variance",
+    "spread",
 ]

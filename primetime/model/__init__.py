@@ -31,8 +31,10 @@ from primetime.model.findings import (
     Comparison,
     Finding,
     Interval,
+    Opinion,
     QualityWarning,
     Severity,
+    State,
     Verdict,
 )
 from primetime.model.metrics import (
@@ -107,6 +109,7 @@ __all__ = [
     "Measurement",
     "Metric",
     "MetricKind",
+    "Opinion",
     "Outcome",
     "Pace",
     "Params",
@@ -121,6 +124,7 @@ __all__ = [
     "Severity",
     "Site",
     "Slot",
+    "State",
     "Step",
     "StepOutput",
     "StepStarted",

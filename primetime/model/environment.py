@@ -77,7 +77,8 @@ class Footprint:
     `cgroups`: names relative to each controller's root ("primetime/7"); `pids`: processes outside those
     cgroups that serve it; `kernel_threads`: host kernel threads that serve it (vhost-<pid>, …);
     `interfaces`: host network interfaces that carry its traffic; `guest_touched_bytes`: guest memory
-    that was touched but is not in any process's PSS (0 where PSS covers it).
+    that was touched but is not in any process's PSS (0 where PSS covers it); `limited_threads`: where only
+    some threads of the cgroups keep to the CPU limit, these are they (empty: all do).
     """
 
     cgroups: tuple[str, ...] = ()
@@ -85,6 +86,7 @@ class Footprint:
     kernel_threads: tuple[int, ...] = ()
     interfaces: tuple[str, ...] = ()
     guest_touched_bytes: int = 0
+    limited_threads: tuple[int, ...] = ()
 
 
 Evidence = Mapping[str, float | str]

@@ -31,6 +31,7 @@ class Stopping:
     budget_s: float
     aa: bool = False  # the baseline once more in every block
     reboot_every: int = 0  # blocks between reboots of the host; 0: none
+    iterations: int = 1  # of every point inside one boot; their mean is the boot's figure
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,3 +86,7 @@ class Study:
     text: str = ""
     network_path: str = "bridge+nat"  # or "routed", "l2bridge": how containers and VMs reach the peer
     flash: FlashSpec = field(default_factory=FlashSpec)
+    class_margins: Mapping[str, Mapping[str, float]] = field(default_factory=dict)  # by words in a device's model
+    primary: Mapping[str, str] = field(default_factory=dict)  # by workload or point, where it is not the usual
+    exclude: Mapping[str, float] = field(default_factory=dict)  # rules written before: the most that is allowed
+    vary_setup: bool = True  # what must not matter (padding, placement, MAC, ports) is varied and recorded

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from primetime import __version__
 from primetime.analysis import Analysis
+from primetime.analysis.told import variants_of
 from primetime.report.markup import Markup, join, tag
 from primetime.report.sections import (
     boot_sections,
@@ -64,6 +65,7 @@ def _header(analysis: Analysis) -> Markup:
     )
     loud = (["smoke run: no verdicts"] if study.smoke else []) + (["quick: only suggests"] if study.quick else [])
     badges = [tag("span", word, class_="badge loud") for word in loud]
+    badges += [tag("span", word, class_="badge loud") for word in variants_of(analysis.data)]
     badges += [tag("span", word, class_="badge") for word in quiet]
     return tag(
         "header",

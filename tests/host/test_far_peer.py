@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import platform
 import socket
+import sys
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
-from primetime.campaign.far_peer import far_peer_facts
+from primetime.campaign.far_peer import far_peer_facts, wire_facts
+from primetime.campaign.peer_service import ask, busy_between, use_in
 from primetime.environments.chroot import ChrootPlan, open_chroot
 from primetime.errors import UserError
 from primetime.host.ledger import Act
@@ -60,6 +64,43 @@ def test_it_is_described(far: str) -> None:
     assert facts["network.link"] == LINK
     assert float(str(facts["network.peer_round_trip_s"])) > 0
     assert facts["network.link_mtu"] == "1500"
+
+
+@pytest.fixture
+def watched(far: str) -> Iterator[str]:
+    """The same machine with `primetime peer` on it."""
+    argv = ["ip", "netns", "exec", NAMESPACE, sys.executable, "-m", "primetime", "peer"]
+    with spawn(argv, Spawning(stop_s=5.0, cwd=Path(__file__).parents[2])) as peer:
+        deadline = time.monotonic() + 60
+        while ask(far) is None:
+            assert peer.poll() is None
+            assert time.monotonic() < deadline
+        yield far
+
+
+def test_it_says_what_it_is_and_how_busy(watched: str) -> None:
+    facts = {fact.name: fact.value for fact in far_peer_facts(f"{watched}:{PORT}")}
+    assert facts["peer.watched"] is True
+    assert facts["peer.link.name"] == "eth0"
+    assert facts["peer.link.mtu"] == "1500"
+    assert facts["peer.kernel"] == platform.release()
+    before = use_in(ask(watched))
+    time.sleep(0.5)
+    busy = busy_between(before, use_in(ask(watched)))
+    assert busy is not None
+    assert 0 <= busy <= 1
+
+
+def test_without_it_only_that_is_known(far: str) -> None:
+    facts = {fact.name: fact.value for fact in far_peer_facts(f"{far}:{PORT}")}
+    assert facts["peer.watched"] is False
+    assert ask(far) is None
+
+
+def test_the_wire_is_measured(far: str, images: GuestImages) -> None:
+    facts = {fact.name: fact.value for fact in wire_facts(f"{far}:{PORT}", images.userland)}
+    assert set(facts) == {"device.limit.wire_send_bits_per_s", "device.limit.wire_receive_bits_per_s"}
+    assert all(float(str(value)) > 1e6 for value in facts.values())
 
 
 def test_netperf_finds_its_port(far: str, images: GuestImages, tmp_path: Path) -> None:

@@ -73,7 +73,6 @@ def served(server: sshd.Server) -> Iterator[sshd.Server]:
 @pytest.fixture
 def here(tmp_path: Path, server: sshd.Server, volume_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A controller's directory, with a fleet of one; what its campaigns left on the board is removed."""
-    wait_until_idle()
     monkeypatch.chdir(tmp_path)
     (tmp_path / "fleet.toml").write_text(server.table("self", volume_path))
     (tmp_path / "tiny.toml").write_text(STUDY)
@@ -83,8 +82,9 @@ def here(tmp_path: Path, server: sshd.Server, volume_path: Path, monkeypatch: py
             left.unlink()
 
 
-def wait_until_idle() -> None:
-    """A run that a test killed the controller of, or somebody else's, is still measuring here."""
+@pytest.fixture
+def idle() -> None:
+    """Wait for a run that a test killed the controller of, or for somebody else's, to end here."""
     deadline = time.monotonic() + LIMIT_S
     while time.monotonic() < deadline:
         with suppress(UserError), device_lock("tests"):
@@ -259,7 +259,7 @@ def test_a_board_without_python_gets_the_userlands(
     assert said.stdout.decode().strip() == f"(3, 13) {images.userland}/usr"
 
 
-def test_a_campaign_comes_home_and_is_reported(served: sshd.Server, here: Path) -> None:
+def test_a_campaign_comes_home_and_is_reported(served: sshd.Server, here: Path, idle: None) -> None:
     before = standing()
     ran = run("run", "--study", "tiny.toml", "--json")
     assert ran.returncode == 0, ran.stderr
@@ -274,7 +274,7 @@ def test_a_campaign_comes_home_and_is_reported(served: sshd.Server, here: Path) 
     assert standing() == before
 
 
-def test_a_killed_controller_loses_nothing(served: sshd.Server, here: Path) -> None:
+def test_a_killed_controller_loses_nothing(served: sshd.Server, here: Path, idle: None) -> None:
     controller = started(here)
     wait_for_trials(here, 1, controller)
     controller.send_signal(signal.SIGKILL)
@@ -287,7 +287,7 @@ def test_a_killed_controller_loses_nothing(served: sshd.Server, here: Path) -> N
     check_whole(here, survived)
 
 
-def test_a_lost_connection_and_a_dead_run_lose_nothing(server: sshd.Server, here: Path) -> None:
+def test_a_lost_connection_and_a_dead_run_lose_nothing(server: sshd.Server, here: Path, idle: None) -> None:
     with sshd.serving(server):
         controller = started(here)
         wait_for_trials(here, 1, controller)
@@ -302,7 +302,7 @@ def test_a_lost_connection_and_a_dead_run_lose_nothing(server: sshd.Server, here
     check_whole(here, survived)
 
 
-def test_a_board_that_measures_for_somebody_else_is_left_alone(served: sshd.Server, here: Path) -> None:
+def test_a_board_that_measures_for_somebody_else_is_left_alone(served: sshd.Server, here: Path, idle: None) -> None:
     controller = started(here)
     wait_for_trials(here, 1, controller)
     [device] = load_fleet(here / "fleet.toml")
@@ -315,7 +315,7 @@ def test_a_board_that_measures_for_somebody_else_is_left_alone(served: sshd.Serv
     assert controller.returncode == 0, said
 
 
-def test_carry_out_is_idempotent(served: sshd.Server, here: Path) -> None:
+def test_carry_out_is_idempotent(served: sshd.Server, here: Path, idle: None) -> None:
     ran = run("run", "--study", "tiny.toml")
     assert ran.returncode == 0, ran.stderr
     from primetime.fleet.assignment import latest

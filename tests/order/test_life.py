@@ -12,7 +12,8 @@ from primetime.campaign.groups import grouped
 from primetime.campaign.runner import Run, Runner
 from primetime.campaign.study_file import load_study
 from primetime.errors import Interrupted, UserError
-from primetime.model import CampaignState, Event, FlashSpec, Stopping, TrialEnded, Usability, Usable
+from primetime.model import CampaignState, Event, FlashSpec, Point, Stopping, TrialEnded, Usability, Usable
+from primetime.workloads import workload
 from tests.order.campaigns import BLOCKS, Campaign, made_study
 
 
@@ -173,3 +174,41 @@ def test_many_points_are_split_into_groups_with_boots_of_their_own() -> None:
     split = grouped(replace(study, points=points))
     assert [point.group for point in split.points] == [0, 1, 2]
     assert [point.group for point in grouped(study).points] == [0, 0, 0, 0]
+
+
+def test_flash_rests_after_every_point_that_wrote_and_only_then(path: Path) -> None:
+    study = made_study({"native": {}})
+    member = workload("fake")
+    points = tuple(
+        Point(name, "fake", member.check(name, {"writes": writes})) for name, writes in (("w", True), ("r", False))
+    )
+    campaign = Campaign(path, replace(study, points=points))
+    campaign.run()
+    assert campaign.device.acts.count("rest") == BLOCKS
+
+
+def test_what_must_not_matter_is_varied_and_recorded(path: Path) -> None:
+    campaign = Campaign(path, made_study({"native": {}, "slow": {"factor": 0.5}}))
+    campaign.run()
+    for name in ("setup.padding_bytes", "setup.spacer_bytes", "setup.mac", "setup.first_port"):
+        rows = campaign.file.rows("SELECT value FROM facts WHERE scope = 'boot' AND name = ?", name)
+        assert len(rows) == BLOCKS * 2
+        assert len({row["value"] for row in rows}) > 1
+
+
+def test_a_study_may_freeze_its_setup(path: Path) -> None:
+    campaign = Campaign(path, replace(made_study({"native": {}}), vary_setup=False))
+    campaign.run()
+    rows = campaign.file.rows("SELECT DISTINCT value FROM facts WHERE name = 'setup.padding_bytes'")
+    assert [row["value"] for row in rows] == [0]
+
+
+def test_iterations_are_measured_in_one_boot_and_count_once(path: Path) -> None:
+    study = made_study({"native": {}, "slow": {"factor": 0.5, "noise": 0.01}})
+    campaign = Campaign(path, replace(study, stopping=replace(study.stopping, iterations=3)))
+    campaign.run()
+    assert len(campaign.done()) == BLOCKS * 2 * 2 * 3
+    assert campaign.file.rows("SELECT count(*) FROM boots")[0][0] == BLOCKS * 2
+    assert campaign.file.counts().done == BLOCKS * 2 * 2 * 3
+    ratios = campaign.file.log_ratios("work-0", "rate", "slow", "native")
+    assert [block for block, _ in ratios] == list(range(1, BLOCKS + 1))

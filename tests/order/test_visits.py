@@ -53,7 +53,7 @@ def kinds(events: list[Event]) -> list[str]:
 
 def test_an_interval_stands_before_every_block_and_nowhere_else(path: Path) -> None:
     campaign = Campaign(path, made_study({"native": {}, "slow": {}}, points=1))
-    campaign.visits = Visits(path, open_s=5.0)
+    campaign.visits = Visits(path, open_s=120.0)
     visitor = Visitor(path)
     visitor.start()
     campaign.run()

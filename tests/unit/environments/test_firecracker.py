@@ -133,9 +133,9 @@ def test_in_a_jail_paths_are_those_of_the_jail(tmp_path: Path) -> None:
 
 def test_a_name_says_what_is_not_the_default() -> None:
     assert made().printed_name() == "fc"
-    assert made(cache_type="Unsafe").printed_name() == "fc (Unsafe)"
+    assert made(cache_type="Unsafe").printed_name() == "fc (cache_type=Unsafe)"
     printed = made(cache_type="Unsafe", io_engine="Async", pci=True, jailer=True, mtu=1400).printed_name()
-    assert printed == "fc (Unsafe, Async, pci, jailer, mtu 1400)"
+    assert printed == "fc (Async, pci, jailer, mtu 1400, cache_type=Unsafe)"
 
 
 def test_counters_are_added_over_lines() -> None:
