@@ -59,7 +59,7 @@ def try_environment(device: Device, environment: Environment, how: BootStart) ->
     no_kvm = kvm_missing()
     if not no_kvm:
         with_kvm = boot_once(device, environment, how)
-        if with_kvm.state is not Usable.NO:
+        if with_kvm.state is not Usable.NO or device.emulation():  # an emulator in an emulator tells nobody anything
             return with_kvm
         no_kvm = f"/dev/kvm opens, but a guest does not run on it ({with_kvm.reason})"
     emulated = boot_once(device, environment, replace(how, emulated=True, first_sign_s=how.limit_s))

@@ -73,7 +73,10 @@ def doctor(devices: Sequence[FleetDevice], options: argparse.Namespace) -> int:
 
     parts = [(device, teller(device.name)) for device in devices]
     found = together(parts, examine, Pause())
-    print(json.dumps({name: as_data(one) for name, one in found.items()}, indent=2) if options.json else table(found))
+    if options.json:
+        print(json.dumps({name: as_data(one) for name, one in found.items()}, indent=2))
+    elif any(not isinstance(one, PrimetimeError) for one in found.values()):
+        print(table(found))
     say_failures(found)
     return code_of(found)
 

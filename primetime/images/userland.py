@@ -73,7 +73,8 @@ def interpreter(tree: Path, at: PurePosixPath) -> tuple[str, ...]:
     if loader is None or not (tree / PYTHON).exists():
         raise UserError(f"{tree} holds no Python with its loader", "leave images.userland out: Debian's has one")
     libraries = at / loader.parent.relative_to(tree)
-    return str(libraries / loader.name), "--library-path", str(libraries), str(at / PYTHON)
+    # -B: the tree stays as it was built, also where it is not mounted read-only
+    return str(libraries / loader.name), "--library-path", str(libraries), str(at / PYTHON), "-B"
 
 
 def package_data(name: str) -> bytes:
