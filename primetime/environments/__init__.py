@@ -12,6 +12,7 @@ MEMBERS = {
     "native": ("primetime.environments.native", "Native"),
     "runc": ("primetime.environments.runc", "Runc"),
     "crun": ("primetime.environments.crun", "Crun"),
+    "containerd-runc": ("primetime.environments.containerd_runc", "ContainerdRunc"),
     "gvisor": ("primetime.environments.gvisor", "Gvisor"),
     "qemu": ("primetime.environments.qemu", "Qemu"),
     "qemu-microvm": ("primetime.environments.qemu_microvm", "QemuMicrovm"),
