@@ -196,7 +196,7 @@ class LinuxDevice(Device):
         """The network as this kind takes it."""
         ledger = self.opening.ledger
         kind = environment.attachment
-        if kind is Attachment.HOST:
+        if kind in (Attachment.HOST, Attachment.OWN):
             yield Connection(kind, network.BRIDGE_ADDRESS, network.PREFIX, "", "", "", "")
             return
         make = network.namespace_port if kind is Attachment.NAMESPACE else network.tap_port

@@ -97,6 +97,7 @@ def carry_out(run: Run, device: LinuxDevice, resumed: bool) -> CampaignState:
         usability = run.usability[label]
         campaign.add_environment(member.spec, printed_name(member, usability), usability)
         path = "host" if member.attachment is Attachment.HOST else device.opening.study.network_path
+        path = member.own_network or path
         campaign.add_facts([Fact("network.path", path, "environment", label)])
         versions = usability.versions.items()
         campaign.add_facts([Fact(f"version.{name}", value, "environment", label) for name, value in versions])

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 from primetime.environments.agent import AgentClient, open_agent
 from primetime.environments.base import Attachment, BootContext, Environment, Instance, Setting, Storage, failing_as
@@ -58,7 +59,7 @@ class Qemu(Environment):
     attachment = Attachment.TAP
     guest_kernel = True
     vmm_reserve_bytes = 96 * 1024 * 1024
-    settings = (
+    settings: ClassVar[tuple[Setting, ...]] = (
         Setting("cache", "none", ("none", "writeback", "writethrough", "directsync", "unsafe"), "the host's cache"),
         Setting("aio", "threads", ("threads", "native", "io_uring"), "how QEMU reads and writes the data disk"),
         Setting("vhost", "auto", ("auto", "on", "off"), "whether the host's kernel moves packets"),

@@ -95,6 +95,18 @@ def undo_paths(args: Mapping[str, Json]) -> None:
             path.unlink(missing_ok=True)
 
 
+def undo_docker_container(args: Mapping[str, Json]) -> None:
+    """Remove a container from a Docker engine; nothing when the engine has none of that name."""
+    docker = ["docker", "--host", f"unix://{args['socket']}"]
+    name = str(args["name"])
+    if find_program("docker") is None:
+        return
+    run([*docker, "rm", "--force", "--volumes", name], timeout_s=60, check=False)
+    listed = run([*docker, "ps", "--all", "--format", "{{.Names}}", "--filter", f"name=^{name}$"], timeout_s=60)
+    if listed.stdout.strip():
+        raise UndoFailed(f"the container {name} is still there")
+
+
 def undo_process(args: Mapping[str, Json]) -> None:
     """Kill a process that we started, if it is still the same one (its start time is compared)."""
     pid = int(str(args["pid"]))
@@ -114,6 +126,7 @@ UNDOS: Mapping[str, Undo] = {
     "process": undo_process,
     "thin-pool": undo_thin_pool,
     "paths": undo_paths,
+    "docker-container": undo_docker_container,
 }
 
 

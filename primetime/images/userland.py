@@ -25,7 +25,7 @@ FORMAT = 1  # to be raised when this module makes something else of the same pac
 PACKAGES = (
     "base-files", "bash", "busybox-static", "coreutils", "dash", "e2fsprogs", "ethtool", "findutils", "fio",
     "golang-github-containers-common", "grep", "iperf3", "iproute2", "kmod", "libc-bin", "mount", "netperf", "procps",
-    "python3", "runsc", "sed", "util-linux",
+    "python3", "runc", "runsc", "sed", "util-linux",
 )  # fmt: skip
 TRIMMED = (
     "boot", "etc/apt", "usr/lib/cni", "usr/share/bash-completion", "usr/share/bug", "usr/share/info",
