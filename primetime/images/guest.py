@@ -47,14 +47,17 @@ def build_guest_images(cache: Cache, architecture: str, choice: Mapping[str, str
     Raises UserError for what the user can mend.
     """
     from primetime.images.debian import debian_architecture
+    from primetime.images.file_program import file_program
     from primetime.images.initrd import guest_initrd
     from primetime.images.kernel import guest_kernel
     from primetime.images.userland import BUSYBOX, debian_userland, own_userland
 
     architecture = debian_architecture(architecture)
+    progress("the file program")
+    program = file_program(cache, architecture)
     progress("the userland")
     own = choice.get("userland", "")
-    userland = own_userland(cache, Path(own)) if own else debian_userland(cache, architecture)
+    userland = own_userland(cache, Path(own), program) if own else debian_userland(cache, architecture, program)
     progress("the guest kernel")
     kernel = guest_kernel(cache, architecture, choice.get("kernel", ""))
     progress("the initrd")
