@@ -130,7 +130,13 @@ def figures(ran: Run, cpu_s: float) -> dict[str, float]:
     def moved(kinds: tuple[str, ...]) -> float:
         return sum(one.bytes for one in ran.done if one.kind in kinds) / ran.total
 
-    values = (ran.total / ran.seconds, ran.total / cpu_s if cpu_s else 0.0, moved(READ_KINDS), moved(WRITE_KINDS), *map(counted, ("fsync", "createfile", "deletefile")))
+    values = (
+        ran.total / ran.seconds,
+        ran.total / cpu_s if cpu_s else 0.0,
+        moved(READ_KINDS),
+        moved(WRITE_KINDS),
+        *map(counted, ("fsync", "createfile", "deletefile")),
+    )
     return dict(zip(FIGURES, values, strict=True))
 
 
@@ -200,7 +206,13 @@ def cells(places: Mapping[tuple[str, str], Place], seconds: int) -> list[dict[st
     ]  # fmt: skip
 
 
-def one_block(places: Mapping[tuple[str, str], Place], tools: Mapping[str, str], seeds: Mapping[str, int], options: argparse.Namespace, block: int) -> Iterator[dict[str, Any]]:
+def one_block(
+    places: Mapping[tuple[str, str], Place],
+    tools: Mapping[str, str],
+    seeds: Mapping[str, int],
+    options: argparse.Namespace,
+    block: int,
+) -> Iterator[dict[str, Any]]:
     """Run every cell by both programs; yield what each pair gave."""
     order = cells(places, options.seconds)
     random.shuffle(order)
@@ -221,17 +233,30 @@ def one_block(places: Mapping[tuple[str, str], Place], tools: Mapping[str, str],
 
 def report(pairs: list[dict[str, Any]]) -> Iterator[str]:
     """One line per figure: name, ratio, and on stderr what the tests say."""
-    for place, system, name, threads in sorted({(p["place"], p["system"], p["personality"], p["threads"]) for p in pairs}):
-        mine = [p for p in pairs if (p["place"], p["system"], p["personality"], p["threads"]) == (place, system, name, threads)]
+    for place, system, name, threads in sorted(
+        {(p["place"], p["system"], p["personality"], p["threads"]) for p in pairs}
+    ):
+        mine = [
+            p
+            for p in pairs
+            if (p["place"], p["system"], p["personality"], p["threads"]) == (place, system, name, threads)
+        ]
         for figure in FIGURES:
-            d = [math.log(p["files"][figure] / p["filebench"][figure]) for p in mine if p["files"][figure] and p["filebench"][figure]]
+            d = [
+                math.log(p["files"][figure] / p["filebench"][figure])
+                for p in mine
+                if p["files"][figure] and p["filebench"][figure]
+            ]
             if len(d) < 2:
                 continue
             interval = log_ratio_interval(d, 0.90)
             p = equivalence_p(d, MARGINS.get(figure, MARGIN))
             words = "equivalent" if p <= 0.05 else "not shown equivalent"
             label = f"{place}_{system}_{name}_{threads}_{figure}"
-            print(f"{label}: {interval.ratio:.4f} [{interval.low:.4f}, {interval.high:.4f}] n={len(d)} {words} p={p:.4f}", file=sys.stderr)
+            print(
+                f"{label}: {interval.ratio:.4f} [{interval.low:.4f}, {interval.high:.4f}] n={len(d)} {words} p={p:.4f}",
+                file=sys.stderr,
+            )
             yield f"{label} {interval.ratio:.4f}"
 
 
@@ -251,7 +276,11 @@ def main() -> None:
     if own_program is None:
         print("skipped: no C compiler on this machine (primetime setup)", file=sys.stderr)
         return
-    pairs = [json.loads(line) for line in options.raw.read_text().splitlines()] if options.raw and options.raw.exists() else []
+    pairs = (
+        [json.loads(line) for line in options.raw.read_text().splitlines()]
+        if options.raw and options.raw.exists()
+        else []
+    )
     tools = {"files": str(own_program), "filebench": filebench}
     for path in PLACES.values():
         path.mkdir(exist_ok=True)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from primetime.errors import UserError
+from primetime.host.process import SEARCH_PATH
 
 if TYPE_CHECKING:  # environments import this module for its one class
     from primetime.images.cache import Cache
@@ -37,6 +38,12 @@ class GuestImages:
     seccomp: Path
     runsc: Path | None
     hashes: Mapping[str, str]
+
+    def has(self, program: str) -> bool:
+        """Whether the userland has a program, by name or by path."""
+        places = (program,) if program.startswith("/") else (f"{place}/{program}" for place in SEARCH_PATH.split(":"))
+        found = (self.userland / place.lstrip("/") for place in places)
+        return any(path.is_symlink() or path.is_file() for path in found)  # a link may lead to what only lies inside
 
 
 def build_guest_images(cache: Cache, architecture: str, choice: Mapping[str, str], progress: Progress) -> GuestImages:
@@ -68,9 +75,10 @@ def build_guest_images(cache: Cache, architecture: str, choice: Mapping[str, str
 def assemble(architecture: str, userland: Userland, kernel: Kernel, initrd: tuple[Path, Path]) -> GuestImages:
     """Put the parts together. `initrd`: its image and the agent in it."""
     from primetime.images.cache import file_hash
-    from primetime.images.userland import SECCOMP
+    from primetime.images.userland import FILE_PROGRAM, SECCOMP
 
     image, agent = initrd
+    program = userland.file(FILE_PROGRAM)
     return GuestImages(
         architecture=architecture,
         userland=userland.tree,
@@ -89,6 +97,7 @@ def assemble(architecture: str, userland: Userland, kernel: Kernel, initrd: tupl
             "kernel_package": kernel.package,
             "initrd": file_hash(image),
             "agent": file_hash(agent),
+            **({"files": file_hash(program)} if program else {}),
         },
     )
 

@@ -37,8 +37,8 @@ from primetime.workloads.command import check_files, files_of
 from primetime.workloads.operations import RATE, Done, Run, figures
 from primetime.workloads.personalities import (
     DEFAULTS,
-    NAMES,
     PARAMETERS,
+    VARIABLES,
     check_variables,
     personality,
     small,
@@ -103,7 +103,7 @@ class Filebench(Workload):
             raise UserError(
                 f"{where}: there is no personality {chosen!r}", f"known: {', '.join(DEFAULTS)}, or a path to a .f file"
             )
-        for name in NAMES:
+        for name in VARIABLES:
             if name in given:
                 raise UserError(f"{where}: {name} has no effect on a script of yours", f"set ${name} in {chosen}")
         return params

@@ -1,7 +1,7 @@
 """Filebench's personalities as plain data: file sets and loops of operations, shared by `filebench` and `files`.
 
-Names of variables and operations are those of Filebench's workload language, sizes in bytes; the values are what its
-1.5-alpha3 ships. An operation may not be called as one of its commands ("create"). An attribute's value is written as the language wants it: a number, a name, or true.
+Names of variables, operations and attributes are those of Filebench's workload language, sizes in bytes; the
+values are what its 1.5-alpha3 ships. An operation may not be called as one of the language's commands ("create").
 """
 
 from __future__ import annotations
@@ -74,23 +74,22 @@ class Personality:
 
 Variables = Mapping[str, Scalar]
 
-PARAMETERS = (  # 0 where the personality decides; see DEFAULTS
-    Parameter("nfiles", Kind.INT, 0, "how many files the set has; default: the personality's", least=1),
-    Parameter("meandirwidth", Kind.INT, 0, "files of a directory, on average; default: the personality's", least=2),
-    Parameter("meanfilesize", Kind.SIZE, 0, "mean size of a file; default: the personality's", least=1),
-    Parameter("gamma", Kind.FLOAT, 0.0, "shape of the sizes' gamma distribution; 0: all files are equal"),
-    Parameter("prealloc", Kind.INT, 0, "percent of the files that exist at first; default: the personality's"),
-    Parameter("nthreads", Kind.INT, 0, "threads; default: the personality's", least=1),
-    Parameter("iosize", Kind.SIZE, 0, "bytes of one read or write; default: the personality's", least=1),
-    Parameter("meanappendsize", Kind.SIZE, 0, "appends are below this; default: the personality's", least=1),
-    Parameter("memsize", Kind.SIZE, 0, "memory of each thread; default: the personality's", least=1),
-)
-NAMES = tuple(parameter.name for parameter in PARAMETERS)
+VARIABLES: Mapping[str, tuple[Kind, str, float]] = {
+    "nfiles": (Kind.INT, "how many files the set has", 1),
+    "meandirwidth": (Kind.INT, "files of a directory, on average", 2),
+    "meanfilesize": (Kind.SIZE, "mean size of a file", 1),
+    "gamma": (Kind.FLOAT, "shape of the sizes' gamma distribution; 0: all files are equal", 0),
+    "prealloc": (Kind.INT, "percent of the files that exist at first", 0),
+    "nthreads": (Kind.INT, "threads that go through the loop", 1),
+    "iosize": (Kind.SIZE, "bytes of one read or write", 1),
+    "meanappendsize": (Kind.SIZE, "appends are below this, uniformly", 1),
+    "memsize": (Kind.SIZE, "memory that each thread fills and uses", 1),
+}
 
 
 def variables(*values: Scalar) -> dict[str, Scalar]:
-    """A personality's own values, in the order of NAMES."""
-    return dict(zip(NAMES, values, strict=True))
+    """A personality's own values, in the order of VARIABLES."""
+    return dict(zip(VARIABLES, values, strict=True))
 
 
 DEFAULTS: Mapping[str, Variables] = {
@@ -101,6 +100,10 @@ DEFAULTS: Mapping[str, Variables] = {
     "videoserver": variables(32, 20, 10 * GIB, 0.0, 50, 48, 256 * KIB, MIB, 10 * MIB),
     "oltp": variables(10, 1024, 10 * MIB, 0.0, 100, 200, 2 * KIB, 256 * KIB, MIB),
 }
+PARAMETERS = tuple(  # where a study says nothing, its personality decides: with_defaults
+    Parameter(name, kind, DEFAULTS["fileserver"][name], f"{words}; default: the personality's", least=least)
+    for name, (kind, words, least) in VARIABLES.items()
+)
 
 
 def with_defaults(name: str, given: Mapping[str, object], params: dict[str, Scalar]) -> dict[str, Scalar]:
