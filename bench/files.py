@@ -1,14 +1,16 @@
 """Is the workload `files` what Filebench does? Both under the same personality, side by side: files ÷ filebench.
 
-Places: native, a cgroup with little memory, and a QEMU guest (emulated where KVM does not serve; fewer blocks).
-In each block every cell (place, file system, personality, threads) is run once by either program, in random
-order, one right after the other. Figures: operations per second, and per operation bytes read and written, fsyncs,
-creates, deletes; for a large set also quantiles of file sizes. A cell's throughput counts as equivalent where two one-sided tests
-(5 %) keep it within ±10 %; the rest within ±2 %. Root; skipped where there is no `filebench`, which is not shipped.
+Places: native, a cgroup with little memory, and an emulated QEMU guest. In each block every cell (place, file system,
+personality, threads) is run once by either program, one right after the other, cells and programs in random order.
+Figures: operations per second of wall time and of CPU time (its own file preparation included); per operation bytes
+read and written, fsyncs, creates, deletes; quantiles of the file sizes of a large set. On stderr: the 90 % interval,
+and whether two one-sided tests (5 %) keep it within ±10 % for speed and ±2 % for the rest.
 
     python bench/files.py [--places native,cgroup,vm] [--blocks N] [--seconds N] [--raw FILE]
 
---raw keeps every run as a line of JSON, and begins with what is there: several calls make one result.
+--raw keeps every pair as a line of JSON and begins with those that are there, so that several calls make one result;
+with --blocks 0 it only reports. Root. Skipped, with the reason, where there is no `filebench`: it is not shipped.
+vm also needs --guest-filebench DIRECTORY, an installation that was configured with --prefix=/data/fb.
 """
 
 from __future__ import annotations
@@ -17,18 +19,18 @@ import argparse
 import json
 import math
 import random
-import resource
 import sys
-import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass
+from functools import lru_cache
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
+
+from file_places import LIMIT_S, MIB, OPEN, SYSTEMS, Place
 
 from primetime.errors import PrimetimeError
-from primetime.host.cgroup import Cgroup
-from primetime.host.process import Placement, Spawning, find_program, run
+from primetime.host.process import find_program, run
 from primetime.images.cache import Cache
 from primetime.images.debian import debian_architecture
 from primetime.images.file_program import file_program
@@ -37,92 +39,82 @@ from primetime.workloads.filebench import operation_kinds, run_of
 from primetime.workloads.files import fileset_word, finished, operation_word
 from primetime.workloads.operations import READ_KINDS, WRITE_KINDS, Run
 from primetime.workloads.personalities import DEFAULTS, Fileset, personality
-from primetime.workloads.personality_language import script
+from primetime.workloads.personality_language import fileset, script
 
-MIB = 2**20
-THREADS, PERSONALITIES, SYSTEMS = (1, 16, 50), ("fileserver", "varmail"), ("tmpfs", "ext4")
+THREADS, PERSONALITIES = (1, 16, 50), ("fileserver", "varmail")
 NFILES = {"fileserver": 4000, "varmail": 2000}
+NFILES_IN_GUEST = 1000
 MEMSIZE = 2 * MIB  # Filebench fills it inside its window: 10 MiB of 50 threads would be a good part of a short one
-PLACES = {"tmpfs": Path("/dev/shm/primetime-bench"), "ext4": Path("/var/tmp/primetime-bench")}
-LITTLE = {"tmpfs": 768 * MIB, "ext4": 512 * MIB}  # memory of the cgroup; on tmpfs the files themselves are in it
 MARGINS = {"throughput": 0.10, "per_cpu_second": 0.10}
 MARGIN = 0.02
 FIGURES = ("throughput", "per_cpu_second", "read_bytes", "written_bytes", "fsyncs", "creates", "deletes")
-QUANTILES = (5, 25, 50, 75, 95, 99)
-LIMIT_S = 600.0
+MANY = Fileset("bigfileset", 400_000, 4096, 1.5, 20, 100)
 SETTLED_S = 1.0  # Filebench sleeps that long between its preparation and its run
+Pair = dict[str, Any]
 
 
-class Place(Protocol):
-    """Where programs run. `directory`: where a file system's cells work."""
+@dataclass(frozen=True)
+class Cell:
+    """One combination that is compared."""
 
-    def directory(self, system: str) -> str: ...
+    place: str
+    system: str
+    personality: str
+    threads: int
+    nfiles: int
+    seconds: int
 
-    def run(self, argv: list[str]) -> bytes: ...
+    def variables(self) -> dict[str, Any]:
+        """The personality's variables here."""
+        changed = {"nthreads": self.threads, "nfiles": self.nfiles, "memsize": MEMSIZE}
+        return {**DEFAULTS[self.personality], **changed}
 
-    def put(self, path: str, content: bytes) -> None: ...
-
-    def cpu_s(self) -> float: ...
-
-
-class Host:
-    """This machine, in a cgroup or none."""
-
-    def __init__(self, placement: Placement) -> None:
-        self.spawning = Spawning(placement=placement)
-
-    def directory(self, system: str) -> str:
-        return str(PLACES[system])
-
-    def run(self, argv: list[str]) -> bytes:
-        return run(argv, timeout_s=LIMIT_S, spawning=self.spawning).stdout
-
-    def put(self, path: str, content: bytes) -> None:
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
-        Path(path).write_bytes(content)
-
-    def cpu_s(self) -> float:
-        used = resource.getrusage(resource.RUSAGE_CHILDREN)
-        return used.ru_utime + used.ru_stime
+    def label(self) -> str:
+        """Its part of a figure's name."""
+        return f"{self.place}_{self.system}_{self.personality}_{self.threads}"
 
 
-def values_of(name: str, threads: int, nfiles: int) -> dict[str, Any]:
-    """The personality's variables in a cell."""
-    return {**DEFAULTS[name], "nthreads": threads, "nfiles": nfiles, "memsize": MEMSIZE}
+@dataclass(frozen=True)
+class Programs:
+    """The two programs on this machine."""
+
+    own: str
+    filebench: str
+    guest_prefix: Path | None
 
 
-def own(place: Place, program: str, cell: Mapping[str, Any], seed: int) -> dict[str, float]:
-    """Run `files`; return the cell's figures."""
-    described = personality(cell["personality"], values_of(cell["personality"], cell["threads"], cell["nfiles"]))
-    directory, threads = place.directory(cell["system"]), described.groups[0]
-    sets = [f"{directory}/own", str(seed), *(fileset_word(one) for one in described.filesets)]
-    amounts = [f"threads={threads.threads}", f"memsize={threads.memory}", f"runtime={cell['seconds']}"]
-    place.run(["rm", "-rf", f"{directory}/own"])
+def run_own(place: Place, program: str, cell: Cell, seed: int) -> dict[str, float]:
+    """Run `files`; return the figures."""
+    described = personality(cell.personality, cell.variables())
+    directory, threads = f"{place.directories[cell.system]}/own", described.groups[0]
+    sets = [directory, str(seed), *(fileset_word(one) for one in described.filesets)]
+    amounts = [f"threads={threads.threads}", f"memsize={threads.memory}", f"runtime={cell.seconds}"]
+    place.run(cell.system, ["rm", "-rf", directory])
     before = place.cpu_s()
-    place.run([program, "layout", *sets])
+    place.run(cell.system, [program, "layout", *sets])
     time.sleep(SETTLED_S)
-    document = json.loads(place.run([program, "run", *sets, *amounts, *map(operation_word, threads.loop)]))
+    said = place.run(cell.system, [program, "run", *sets, *amounts, *map(operation_word, threads.loop)])
     used = place.cpu_s() - before
-    place.run(["rm", "-rf", f"{directory}/own"])
+    place.run(cell.system, ["rm", "-rf", directory])
+    document = json.loads(said)
     done = tuple(finished(one) for one in document["operations"])
     return figures(Run(done, sum(one.count for one in done), float(document["seconds"])), used)
 
 
-def theirs(place: Place, program: str, cell: Mapping[str, Any]) -> dict[str, float]:
-    """Run Filebench; return the cell's figures."""
-    values = values_of(cell["personality"], cell["threads"], cell["nfiles"])
-    directory = place.directory(cell["system"])
-    text = script(personality(cell["personality"], values), directory, int(cell["seconds"]))
+def run_filebench(place: Place, program: str, cell: Cell) -> dict[str, float]:
+    """Run Filebench; return the figures."""
+    directory = place.directories[cell.system]
+    text = script(personality(cell.personality, cell.variables()), directory, cell.seconds)
     place.put(f"{directory}/bench.f", text.encode())
     before = place.cpu_s()
-    said = place.run(["setarch", "-R", program, "-f", f"{directory}/bench.f"]).decode()
+    said = place.run(cell.system, ["setarch", "-R", program, "-f", f"{directory}/bench.f"])
     used = place.cpu_s() - before
-    place.run(["rm", "-rf", f"{directory}/bigfileset"])
-    return figures(run_of(said, operation_kinds(cell["personality"], values)), used)
+    place.run(cell.system, ["rm", "-rf", f"{directory}/bigfileset"])
+    return figures(run_of(said.decode(), operation_kinds(cell.personality, cell.variables())), used)
 
 
 def figures(ran: Run, cpu_s: float) -> dict[str, float]:
-    """What is compared. CPU: of the whole program, with the preparation of its files; 0 where it is not known."""
+    """What is compared; 0 where there is none."""
 
     def counted(kind: str) -> float:
         return sum(one.count for one in ran.done if one.kind == kind) / ran.total
@@ -130,17 +122,12 @@ def figures(ran: Run, cpu_s: float) -> dict[str, float]:
     def moved(kinds: tuple[str, ...]) -> float:
         return sum(one.bytes for one in ran.done if one.kind in kinds) / ran.total
 
-    values = (
-        ran.total / ran.seconds,
-        ran.total / cpu_s if cpu_s else 0.0,
-        moved(READ_KINDS),
-        moved(WRITE_KINDS),
-        *map(counted, ("fsync", "createfile", "deletefile")),
-    )
+    speed = (ran.total / ran.seconds, ran.total / cpu_s if cpu_s else 0.0)
+    values = (*speed, moved(READ_KINDS), moved(WRITE_KINDS), *map(counted, ("fsync", "createfile", "deletefile")))
     return dict(zip(FIGURES, values, strict=True))
 
 
-def describe(program: str, one: Fileset, seed: int) -> dict[str, Any]:
+def described_by_own(program: str, one: Fileset, seed: int) -> dict[str, Any]:
     """What `files` would lay out."""
     found = json.loads(run([program, "describe", "/", str(seed), fileset_word(one)], timeout_s=LIMIT_S).stdout)
     described: dict[str, Any] = found["filesets"][0]
@@ -149,115 +136,102 @@ def describe(program: str, one: Fileset, seed: int) -> dict[str, Any]:
 
 def prepared_by_filebench(filebench: str, one: Fileset) -> tuple[list[int], float]:
     """Sizes in order of the files that Filebench prepares, and the bytes that it says its whole set has."""
-    directory = PLACES["tmpfs"]
-    lines = script(personality("webserver", {**DEFAULTS["webserver"], "nthreads": 1}), str(directory), 1).splitlines()
-    gamma = f"set $sizes=cvar(type=cvar-gamma,parameters=mean:{one.size};gamma:{one.gamma:g})"
-    wanted = f"define fileset name={one.name},path={directory},size=$sizes,entries={one.entries},dirwidth={one.width},prealloc={one.prealloc}"
-    text = "\n".join([gamma, wanted, *lines[lines.index("define process name=worker,instances=1 {") :]])
-    text = text.replace("logfiles", one.name)
+    directory = Path(SYSTEMS["tmpfs"])
+    looking = f"thread name=t,memsize=1m,instances=1 {{ flowop statfile name=stat1,filesetname={one.name} }}"
+    process = f"define process name=p,instances=1 {{ {looking} }}"
     path = directory / "sizes.f"
-    path.write_text(text)
+    path.write_text("\n".join([*fileset(one, str(directory)), process, "run 1", ""]))
     said = run(["setarch", "-R", filebench, "-f", str(path)], timeout_s=LIMIT_S).stdout.decode()
     sizes = sorted(file.stat().st_size for file in (directory / one.name).rglob("*") if file.is_file())
     run(["rm", "-rf", str(directory / one.name)], timeout_s=LIMIT_S)
-    total = float(said.partition("leafdirs, ")[2].partition("MB total")[0]) * MIB
-    return sizes, total
+    return sizes, float(said.partition("leafdirs, ")[2].partition("MB total")[0]) * MIB
 
 
-def close_seed(program: str, filebench: str, name: str, nfiles: int) -> int:
-    """Return the first seed whose set holds as many bytes as Filebench's, within 0.3 %: it has one set, we have many."""
-    one = personality(name, values_of(name, 1, nfiles)).filesets[0]
-    _, total = prepared_by_filebench(filebench, one)
-    return next(seed for seed in range(1, 10_000) if abs(describe(program, one, seed)["bytes"] / total - 1) < 0.003)
+@lru_cache
+def close_seed(programs: Programs, name: str, nfiles: int) -> int:
+    """Return the first seed whose set is as large as Filebench's within 0.3 %: it always draws one set, we many."""
+    cell = Cell("", "", name, 1, nfiles, 1)
+    one = personality(name, cell.variables()).filesets[0]
+    _, total = prepared_by_filebench(programs.filebench, one)
+    seeds = range(1, 10_000)
+    return next(seed for seed in seeds if abs(described_by_own(programs.own, one, seed)["bytes"] / total - 1) < 0.003)
 
 
-def size_quantiles(program: str, filebench: str) -> dict[str, float]:
-    """Quantiles of 100 000 file sizes, all of them prepared: files ÷ filebench."""
-    one = Fileset("bigfileset", 100_000, 4096, 1.5, 20, 100)
-    sizes, _ = prepared_by_filebench(filebench, one)
-    ours = describe(program, one, 1)["size_quantiles"]
-    return {f"size_quantile_{q}": ours[str(q)] / sizes[(len(sizes) - 1) * q // 100] for q in QUANTILES}
+def size_quantiles(programs: Programs) -> Iterator[str]:
+    """Quantiles of the file sizes of a large set, all of it prepared: name and files ÷ filebench."""
+    sizes, _ = prepared_by_filebench(programs.filebench, MANY)
+    for percent, size in described_by_own(programs.own, MANY, 1)["size_quantiles"].items():
+        yield f"size_quantile_{percent} {size / sizes[(len(sizes) - 1) * int(percent) // 100]:.4f}"
 
 
-@contextmanager
-def host_places(names: list[str]) -> Iterator[dict[tuple[str, str], Place]]:
-    """native and cgroup, by (place, file system)."""
-    with ExitStack() as stack:
-        found: dict[tuple[str, str], Place] = {}
-        for system in SYSTEMS:
-            if "native" in names:
-                found["native", system] = Host(Placement())
-            if "cgroup" in names:
-                group = Cgroup(f"primetime-bench-{system}")
-                stack.callback(group.remove)
-                group.create()
-                group.set_memory(LITTLE[system])
-                found["cgroup", system] = Host(stack.enter_context(group.placement()))
-        yield found
-
-
-def cells(places: Mapping[tuple[str, str], Place], seconds: int) -> list[dict[str, Any]]:
-    """Every combination."""
-    return [
-        {"place": place, "system": system, "personality": name, "threads": threads, "nfiles": NFILES[name], "seconds": seconds}
-        for place, system in places
+def one_block(place: Place, programs: Programs, seconds: int) -> Iterator[Pair]:
+    """Run every cell of a place by both programs; yield what each pair gave."""
+    own, filebench = place.programs(programs.own, programs.filebench, programs.guest_prefix)
+    files = dict.fromkeys(NFILES, NFILES_IN_GUEST) if place.name == "vm" else NFILES
+    cells = [
+        Cell(place.name, system, name, threads, files[name], seconds)
+        for system in SYSTEMS
         for name in PERSONALITIES
         for threads in THREADS
-    ]  # fmt: skip
-
-
-def one_block(
-    places: Mapping[tuple[str, str], Place],
-    tools: Mapping[str, str],
-    seeds: Mapping[str, int],
-    options: argparse.Namespace,
-    block: int,
-) -> Iterator[dict[str, Any]]:
-    """Run every cell by both programs; yield what each pair gave."""
-    order = cells(places, options.seconds)
-    random.shuffle(order)
-    for cell in order:
-        place, given = places[cell["place"], cell["system"]], {}
+    ]
+    for cell in random.sample(cells, len(cells)):
+        given: Pair = {}
         try:
             for tool in random.sample(["files", "filebench"], 2):
-                place.run(["sync"])
+                place.run(cell.system, ["sync"])
                 if tool == "files":
-                    given[tool] = own(place, tools[tool], cell, seeds[cell["personality"]])
+                    given[tool] = run_own(place, own, cell, close_seed(programs, cell.personality, cell.nfiles))
                 else:
-                    given[tool] = theirs(place, tools[tool], cell)
+                    given[tool] = run_filebench(place, filebench, cell)
         except PrimetimeError as error:
             print(f"lost: {cell}: {error}", file=sys.stderr)
             continue
-        yield {**cell, "block": block, **given}
+        yield {**asdict(cell), **given}
 
 
-def report(pairs: list[dict[str, Any]]) -> Iterator[str]:
-    """One line per figure: name, ratio, and on stderr what the tests say."""
-    for place, system, name, threads in sorted(
-        {(p["place"], p["system"], p["personality"], p["threads"]) for p in pairs}
-    ):
-        mine = [
-            p
-            for p in pairs
-            if (p["place"], p["system"], p["personality"], p["threads"]) == (place, system, name, threads)
-        ]
+def compared(pairs: list[Pair]) -> Iterator[str]:
+    """One line per cell and figure: name and ratio; what the tests say goes to stderr."""
+    by_cell: dict[str, list[Pair]] = {}
+    for pair in pairs:
+        cell = Cell(*(pair[name] for name in Cell.__dataclass_fields__))
+        by_cell.setdefault(cell.label(), []).append(pair)
+    for label, mine in sorted(by_cell.items()):
         for figure in FIGURES:
-            d = [
-                math.log(p["files"][figure] / p["filebench"][figure])
-                for p in mine
-                if p["files"][figure] and p["filebench"][figure]
-            ]
+            both = [(pair["files"][figure], pair["filebench"][figure]) for pair in mine]
+            d = [math.log(ours / theirs) for ours, theirs in both if ours and theirs]
             if len(d) < 2:
                 continue
             interval = log_ratio_interval(d, 0.90)
             p = equivalence_p(d, MARGINS.get(figure, MARGIN))
             words = "equivalent" if p <= 0.05 else "not shown equivalent"
-            label = f"{place}_{system}_{name}_{threads}_{figure}"
-            print(
-                f"{label}: {interval.ratio:.4f} [{interval.low:.4f}, {interval.high:.4f}] n={len(d)} {words} p={p:.4f}",
-                file=sys.stderr,
-            )
-            yield f"{label} {interval.ratio:.4f}"
+            bounds = f"[{interval.low:.4f}, {interval.high:.4f}] in {len(d)} blocks, p = {p:.4f}: {words}"
+            print(f"{label}_{figure} {interval.ratio:.4f} {bounds}", file=sys.stderr)
+            yield f"{label}_{figure} {interval.ratio:.4f}"
+
+
+def measured(programs: Programs, options: argparse.Namespace) -> list[Pair]:
+    """All pairs: those in the file, and those of the blocks that are run now."""
+    kept: Path | None = options.raw
+    pairs: list[Pair] = [json.loads(line) for line in kept.read_text().splitlines()] if kept and kept.exists() else []
+    for _ in range(options.blocks):
+        for name in options.places.split(","):
+            with OPEN[name]() as place:
+                for pair in one_block(place, programs, options.seconds):
+                    pairs.append(pair)
+                    if kept:
+                        with kept.open("a") as file:
+                            print(json.dumps(pair), file=file)
+    return pairs
+
+
+def found_programs(guest_prefix: Path | None) -> Programs | None:
+    """The two programs; None, said on stderr, where one is missing."""
+    filebench, own = find_program("filebench"), file_program(Cache(), debian_architecture())
+    if filebench is None:
+        print("skipped: there is no filebench on this machine; it is not shipped (docs/files.md)", file=sys.stderr)
+    elif own is None:
+        print("skipped: there is no C compiler on this machine (primetime setup)", file=sys.stderr)
+    return Programs(str(own), filebench, guest_prefix) if own and filebench else None
 
 
 def main() -> None:
@@ -267,37 +241,20 @@ def main() -> None:
     parser.add_argument("--blocks", type=int, default=10)
     parser.add_argument("--seconds", type=int, default=3)
     parser.add_argument("--raw", type=Path)
+    parser.add_argument("--guest-filebench", type=Path, metavar="DIRECTORY")
     options = parser.parse_args()
-    filebench = find_program("filebench")
-    if filebench is None:
-        print("skipped: there is no filebench on this machine, and it is not shipped (docs/files.md)", file=sys.stderr)
+    programs = found_programs(options.guest_filebench)
+    if programs is None:
         return
-    own_program = file_program(Cache(), debian_architecture())
-    if own_program is None:
-        print("skipped: no C compiler on this machine (primetime setup)", file=sys.stderr)
-        return
-    pairs = (
-        [json.loads(line) for line in options.raw.read_text().splitlines()]
-        if options.raw and options.raw.exists()
-        else []
-    )
-    tools = {"files": str(own_program), "filebench": filebench}
-    for path in PLACES.values():
-        path.mkdir(exist_ok=True)
-    quantiles = size_quantiles(tools["files"], filebench)
-    seeds = {name: close_seed(tools["files"], filebench, name, NFILES[name]) for name in PERSONALITIES}
-    with host_places(options.places.split(",")) as places:
-        for block in range(options.blocks):
-            for pair in one_block(places, tools, seeds, options, block):
-                pairs.append(pair)
-                if options.raw:
-                    with options.raw.open("a") as file:
-                        print(json.dumps(pair), file=file)
-    for path in PLACES.values():
-        run(["rm", "-rf", str(path)], timeout_s=LIMIT_S)
-    for label, ratio in quantiles.items():
-        print(label, round(ratio, 4))
-    for line in report(pairs):
+    directories: Mapping[str, str] = SYSTEMS
+    for path in directories.values():
+        Path(path).mkdir(exist_ok=True)
+    try:
+        quantiles = list(size_quantiles(programs))
+        pairs = measured(programs, options)
+    finally:
+        run(["rm", "-rf", *directories.values()], timeout_s=LIMIT_S)
+    for line in (*quantiles, *compared(pairs)):
         print(line)
 
 

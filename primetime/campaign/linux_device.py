@@ -71,7 +71,7 @@ class LinuxDevice(Device):
             peer=peer.address if peer else "",
             peer_port=peer.port if peer else 0,
             smoke=opening.study.smoke,
-            absent=absent_programs(study, opening.images),
+            absent=absent_programs(study.points, opening.images),
         )
 
     def facts(self) -> tuple[Fact, ...]:

@@ -16,7 +16,7 @@ from primetime.campaign.device import BootStart, Device
 from primetime.environments.base import Environment
 from primetime.errors import BootFailed, CommandFailed, CommandTimeout, EnvironmentDied
 from primetime.images.guest import GuestImages
-from primetime.model import Command, Study, Usability, Usable
+from primetime.model import Command, Point, Usability, Usable
 from primetime.workloads import workload
 
 KVM = Path("/dev/kvm")
@@ -72,9 +72,9 @@ def boot_once(device: Device, environment: Environment, how: BootStart) -> Usabi
         return Usability(environment.kind, Usable.NO, error.message)
 
 
-def absent_programs(study: Study, images: GuestImages) -> frozenset[str]:
+def absent_programs(points: Iterable[Point], images: GuestImages) -> frozenset[str]:
     """Return the programs that points need and that this userland does not have."""
-    wanted = {name for point in study.points for name in workload(point.workload).programs(point)}
+    wanted = {name for point in points for name in workload(point.workload).programs(point)}
     return frozenset(name for name in wanted if not images.has(name))
 
 

@@ -123,7 +123,8 @@ def check_variables(where: str, params: Variables) -> None:
 
 def small(given: Variables) -> dict[str, Scalar]:
     """The variables of a one-second trial: enough files that threads do not run out of them."""
-    limits = {"nfiles": 1_000, "meanfilesize": 2 * int(given["meanappendsize"]), "nthreads": 4}
+    size = 2 * int(given["meanappendsize"])
+    limits = {"nfiles": 1_000 if size < MIB else 4, "meanfilesize": size, "nthreads": 4}
     return {**given, **{name: min(int(given[name]), limit) for name, limit in limits.items()}}
 
 
