@@ -1,10 +1,10 @@
-"""Where bench/files.py lets two programs run: this machine, a cgroup with little memory, a QEMU guest."""
+"""Where bench/files.py lets two programs run: this machine, cgroups with little memory, a QEMU guest."""
 
 from __future__ import annotations
 
 import os
 import platform
-import resource
+import subprocess
 import tempfile
 import time
 from abc import ABC, abstractmethod
@@ -22,7 +22,7 @@ from primetime.environments.base import Instance
 from primetime.errors import CommandFailed, UserError
 from primetime.host.cgroup import Cgroup
 from primetime.host.lock import device_lock
-from primetime.host.process import Placement, Spawning, run
+from primetime.host.process import Placement, Spawning, run, spawn
 from primetime.host.undo import open_ledger
 from primetime.images.cache import Cache
 from primetime.images.guest import build_guest_images
@@ -31,12 +31,14 @@ from primetime.workloads.files import PROGRAM
 
 MIB = 2**20
 OWN = f"primetime-bench-{os.getpid()}"
-SYSTEMS = {"tmpfs": f"/dev/shm/{OWN}", "ext4": f"/var/tmp/{OWN}"}
-GUEST_SYSTEMS = {"tmpfs": "/data/memory", "ext4": "/data/disk"}
-LITTLE = {"tmpfs": 768 * MIB, "ext4": 512 * MIB}  # memory of the cgroup; on tmpfs the files themselves are in it
+SYSTEMS = ("tmpfs", "ext4")
+LITTLE = {"tmpfs": 768 * MIB, "ext4": 512 * MIB}  # memory of a cgroup; on tmpfs the files themselves are in it
+DISK = 1024 * MIB
+EAGER = "lazy_itable_init=0,lazy_journal_init=0"  # as in every volume of primetime
 LIMIT_S = 900.0
 GUEST_PREFIX = "/data/fb"
 BOOT = 63100
+SHARES = {1: ("cpu.shares", "16384"), 2: ("cpu.weight", "1600")}  # by the cgroup version: 16 times the usual
 STUDY = """
 [limits]
 memory = "768MiB"
@@ -52,62 +54,90 @@ workload = "idle"
 
 
 class Place(ABC):
-    """`directories`: where each file system's cells work."""
+    """Where programs run. `cpu_s`: CPU seconds of a file system's programs so far; 0 where they are not known."""
 
     name: str
-    directories: dict[str, str]
 
     @abstractmethod
-    def run(self, system: str, argv: Sequence[str]) -> bytes:
-        """Run a program to its end; return what it printed. CommandFailed for an exit code other than 0."""
+    def directory(self, system: str) -> str:
+        """Where a file system's cells work."""
+
+    @abstractmethod
+    def lines(self, system: str, argv: Sequence[str]) -> Iterator[str]:
+        """Run a program to its end; yield its lines, as they come if possible. CommandFailed where it fails."""
 
     @abstractmethod
     def put(self, path: str, content: bytes) -> None:
         """Write a file and the directories that it lies in."""
 
-    def cpu_s(self) -> float:
-        """CPU seconds of all programs run so far; 0 where they are not known."""
+    def cpu_s(self, system: str) -> float:  # noqa: ARG002 - not known everywhere
         return 0.0
 
     def programs(self, own: str, filebench: str, guest_prefix: Path | None) -> tuple[str, str]:  # noqa: ARG002
-        """Where the two programs are here. `guest_prefix`: a Filebench that was built for /data/fb."""
+        """Where the programs are. `guest_prefix`: a Filebench that was configured for /data/fb."""
         return own, filebench
+
+    def run(self, system: str, argv: Sequence[str]) -> str:
+        """Run a program to its end; return what it printed."""
+        return "".join(self.lines(system, argv))
 
 
 class Host(Place):
-    """This machine; `spawning`: how a program is started for a file system's cells."""
+    """This machine: a cgroup for each file system."""
 
-    def __init__(self, name: str, spawning: dict[str, Spawning]) -> None:
+    def __init__(self, name: str, groups: dict[str, Cgroup], placements: dict[str, Placement]) -> None:
         self.name = name
-        self.directories = SYSTEMS
-        self.spawning = spawning
+        self.groups = groups
+        self.placements = placements
 
-    def run(self, system: str, argv: Sequence[str]) -> bytes:
-        return run(argv, timeout_s=LIMIT_S, spawning=self.spawning[system]).stdout
+    def directory(self, system: str) -> str:
+        return str(host_directory(system))
+
+    def lines(self, system: str, argv: Sequence[str]) -> Iterator[str]:
+        pipe = subprocess.PIPE
+        how = Spawning(placement=self.placements[system], stdout=pipe, stderr=subprocess.STDOUT)
+        with spawn(argv, how) as child:
+            assert child.stdout is not None
+            said = b""
+            for line in child.stdout:
+                said = line
+                yield line.decode(errors="replace")
+            child.wait(LIMIT_S)
+        if child.returncode != 0:
+            raise CommandFailed(argv, child.returncode, said)
 
     def put(self, path: str, content: bytes) -> None:
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
         Path(path).write_bytes(content)
 
-    def cpu_s(self) -> float:
-        used = resource.getrusage(resource.RUSAGE_CHILDREN)
-        return used.ru_utime + used.ru_stime
+    def cpu_s(self, system: str) -> float:
+        group = self.groups[system]
+        if group.hierarchy.version == 1:
+            return int(group.file("cpuacct", "cpuacct.usage").read_text()) / 1e9
+        stat = dict(line.split() for line in group.file("cpu", "cpu.stat").read_text().splitlines())
+        return int(stat["usage_usec"]) / 1e6
+
+
+def host_directory(system: str) -> Path:
+    """A directory of this machine; the name is this process's own."""
+    return Path(f"/dev/shm/{OWN}-{system}")
 
 
 class Guest(Place):
-    """A QEMU guest. Filebench and the one library of its that is needed lie on its volume."""
+    """A QEMU guest."""
 
     name = "vm"
-    directories = GUEST_SYSTEMS
 
     def __init__(self, instance: Instance) -> None:
         self.instance = instance
 
-    def run(self, system: str, argv: Sequence[str]) -> bytes:  # noqa: ARG002 - one place for all
+    def directory(self, system: str) -> str:
+        return f"/data/{system}"
+
+    def lines(self, system: str, argv: Sequence[str]) -> Iterator[str]:  # noqa: ARG002 - one place for all
         outcome = self.instance.run(Command(tuple(argv), LIMIT_S))
         if outcome.returncode != 0:
             raise CommandFailed(argv, outcome.returncode, outcome.stderr or outcome.stdout)
-        return outcome.stdout
+        yield from outcome.stdout.decode().splitlines(keepends=True)
 
     def put(self, path: str, content: bytes) -> None:
         self.run("", ["mkdir", "-p", dirname(path)])
@@ -119,31 +149,46 @@ class Guest(Place):
         for name in ("bin/filebench", "lib/filebench/libcvar-gamma.so"):
             self.put(f"{GUEST_PREFIX}/{name}", (guest_prefix / name).read_bytes())
             self.run("", ["chmod", "755", f"{GUEST_PREFIX}/{name}"])
-        for path in GUEST_SYSTEMS.values():
-            self.run("", ["mkdir", "-p", path])
-        self.run("", ["mount", "-t", "tmpfs", "-o", "size=600m", "tmpfs", GUEST_SYSTEMS["tmpfs"]])
+        self.run("", ["mkdir", "/data/tmpfs", "/data/ext4"])
+        self.run("", ["mount", "-t", "tmpfs", "-o", "size=600m", "tmpfs", "/data/tmpfs"])
         return PROGRAM, f"{GUEST_PREFIX}/bin/filebench"
 
 
 @contextmanager
-def native() -> Iterator[Place]:
-    """This machine as it is."""
-    yield Host("native", {system: Spawning() for system in SYSTEMS})
+def prepared_systems() -> Iterator[None]:
+    """tmpfs, and ext4 whose disk lies in memory too: out of reach of a shared disk's other users."""
+    memory, mounted = (host_directory(system) for system in SYSTEMS)
+    disk = mounted.with_suffix(".img")
+    with ExitStack() as stack:
+        for path in (memory, mounted):
+            path.mkdir()
+            stack.callback(path.rmdir)
+        stack.callback(disk.unlink, missing_ok=True)
+        run(["dd", "if=/dev/zero", f"of={disk}", "bs=1M", f"count={DISK // MIB}"], timeout_s=LIMIT_S)
+        run(["mke2fs", "-q", "-F", "-t", "ext4", "-E", EAGER, str(disk)], timeout_s=LIMIT_S)
+        run(["mount", "-o", "loop", str(disk), str(mounted)], timeout_s=LIMIT_S)
+        stack.callback(run, ["umount", str(mounted)], timeout_s=LIMIT_S)
+        run(["mount", "-t", "tmpfs", "tmpfs", str(memory)], timeout_s=LIMIT_S)
+        stack.callback(run, ["umount", str(memory)], timeout_s=LIMIT_S)
+        yield
 
 
 @contextmanager
-def cgroup() -> Iterator[Place]:
-    """This machine, with little memory."""
+def on_host(name: str) -> Iterator[Place]:
+    """native, or cgroup: with little memory. Either gets more of the CPUs than what else runs on them."""
+    groups, placements = {}, {}
     with ExitStack() as stack:
-        spawning = {}
         for system, limit in LITTLE.items():
-            group = Cgroup(f"{OWN}-{system}")
+            group = Cgroup(f"{OWN}-{name}-{system}")
             stack.callback(group.remove)
             group.create()
-            group.set_memory(limit)
-            placement: Placement = stack.enter_context(group.placement())
-            spawning[system] = Spawning(placement=placement)
-        yield Host("cgroup", spawning)
+            filename, shares = SHARES[group.hierarchy.version]
+            group.file("cpu", filename).write_text(shares)
+            if name == "cgroup":
+                group.set_memory(limit)
+            groups[system] = group
+            placements[system] = stack.enter_context(group.placement())
+        yield Host(name, groups, placements)
 
 
 @contextmanager
@@ -177,6 +222,3 @@ def guest() -> Iterator[Place]:
             device.boot(member, BootStart(BOOT, emulated=True)) as instance,
         ):
             yield Guest(instance)
-
-
-OPEN = {"native": native, "cgroup": cgroup, "vm": guest}

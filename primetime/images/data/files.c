@@ -26,6 +26,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -59,7 +60,7 @@ struct op {
 static struct op ops[OPS];
 static struct tally totals[OPS];
 static size_t op_count, thread_count, memsize;
-static double runtime_s;
+static double runtime_s, seconds, cpu_s; /* asked for; the window really had */
 
 static atomic_bool stopping;
 static pthread_barrier_t gate;
@@ -332,12 +333,21 @@ static void add_up(struct tally *to, const struct tally *from)
         to->buckets[bucket] += from->buckets[bucket];
 }
 
-/* Open the window, wait, close it; return its length in seconds and everybody's tallies by op. */
-static double run_threads(void)
+static double cpu_used(void)
+{
+    struct rusage used;
+    getrusage(RUSAGE_SELF, &used);
+    return (double)(used.ru_utime.tv_sec + used.ru_stime.tv_sec)
+           + (double)(used.ru_utime.tv_usec + used.ru_stime.tv_usec) / 1e6;
+}
+
+/* Open the window, wait, close it, and add up what everybody did in it. */
+static void run_threads(void)
 {
     struct worker *workers = start_workers();
     struct timespec nap = {0, 20000000};
     pthread_barrier_wait(&gate);
+    double used = cpu_used();
     uint64_t t0 = now_ns(), until = t0 + (uint64_t)(runtime_s * 1e9);
     pthread_barrier_wait(&gate);
     for (uint64_t now = t0; now < until && !atomic_load(&stopping); now = now_ns()) {
@@ -346,7 +356,8 @@ static double run_threads(void)
         nanosleep(&nap, NULL);
     }
     atomic_store(&stopping, true);
-    double seconds = (double)(now_ns() - t0) / 1e9;
+    seconds = (double)(now_ns() - t0) / 1e9;
+    cpu_s = cpu_used() - used;
     for (size_t i = 0; i < thread_count; i++) {
         pthread_join(workers[i].thread, NULL);
         for (size_t j = 0; j < op_count; j++)
@@ -355,7 +366,6 @@ static double run_threads(void)
     free(workers);
     if (failure[0])
         die(1, "%s", failure);
-    return seconds;
 }
 
 /* The result. */
@@ -381,10 +391,10 @@ static void print_op(const struct op *op, const struct tally *tally)
            (double)tally->least_ns / 1e9, quantile(tally, 0.5), quantile(tally, 0.99), (double)tally->most_ns / 1e9);
 }
 
-static void print_result(double seconds)
+static void print_result(void)
 {
-    printf("{\"program\": \"%s\", \"seed\": %ju, \"threads\": %zu, \"seconds\": %.6f, \"operations\": [", VERSION,
-           (uintmax_t)seed, thread_count, seconds);
+    printf("{\"program\": \"%s\", \"seed\": %ju, \"threads\": %zu, \"seconds\": %.6f, \"cpu_s\": %.6f,\n \"operations\": [",
+           VERSION, (uintmax_t)seed, thread_count, seconds, cpu_s);
     for (size_t i = 0; i < op_count; i++) {
         fputs(i ? ",\n  " : "\n  ", stdout);
         print_op(&ops[i], &totals[i]);
@@ -458,9 +468,10 @@ int main(int argc, char **argv)
     if (running)
         use_layout();
     populate_all(making);
-    if (running)
-        print_result(run_threads());
-    else if (!making) {
+    if (running) {
+        run_threads();
+        print_result();
+    } else if (!making) {
         putchar('{');
         print_filesets();
     }
