@@ -62,6 +62,8 @@ def build_guest_images(cache: Cache, architecture: str, choice: Mapping[str, str
     architecture = debian_architecture(architecture)
     progress("the file program")
     program = file_program(cache, architecture)
+    if program is None:
+        progress("no file program: there is no C compiler with a static library; points of files will be skipped")
     progress("the userland")
     own = choice.get("userland", "")
     userland = own_userland(cache, Path(own), program) if own else debian_userland(cache, architecture, program)

@@ -35,8 +35,6 @@
 #define SLOTS 4     /* files that a thread holds open at once */
 #define BUCKETS 512 /* of latencies: eight to a doubling */
 
-enum result { DONE, FAILED };
-
 struct tally {
     uint64_t count, bytes, total_ns, least_ns, most_ns, buckets[BUCKETS];
 };
@@ -50,7 +48,7 @@ struct worker {
 };
 
 struct op {
-    enum result (*act)(struct worker *, const struct op *, struct tally *);
+    void (*act)(struct worker *, const struct op *, struct tally *);
     char kind[32], name[32];
     struct fileset *set;
     unsigned slot;
@@ -64,27 +62,6 @@ static double runtime_s, seconds, cpu_s; /* asked for; the window really had */
 
 static atomic_bool stopping;
 static pthread_barrier_t gate;
-static pthread_mutex_t failure_lock = PTHREAD_MUTEX_INITIALIZER;
-static char failure[512];
-
-/* Keep the first failure of any thread, and end the run. */
-__attribute__((format(printf, 1, 2))) static enum result fail(const char *format, ...)
-{
-    va_list words;
-    va_start(words, format);
-    pthread_mutex_lock(&failure_lock);
-    if (!failure[0])
-        vsnprintf(failure, sizeof failure, format, words);
-    pthread_mutex_unlock(&failure_lock);
-    va_end(words);
-    atomic_store(&stopping, true);
-    return FAILED;
-}
-
-static enum result fail_at(const char *call, const char *path)
-{
-    return fail("%s %.300s: %s", call, path, strerror(errno));
-}
 
 static uint64_t now_ns(void)
 {
@@ -109,109 +86,107 @@ static size_t bucket_of(uint64_t ns)
     return bucket < BUCKETS ? bucket : BUCKETS - 1;
 }
 
-static enum result end(struct worker *worker, struct tally *tally, uint64_t bytes)
+static void end(struct worker *worker, struct tally *tally, uint64_t bytes)
 {
     uint64_t took = now_ns() - worker->began_ns;
     if (atomic_load_explicit(&stopping, memory_order_relaxed))
-        return DONE; /* it ended after the window */
+        return; /* it ended after the window */
     tally->least_ns = tally->count && tally->least_ns < took ? tally->least_ns : took;
     tally->most_ns = tally->most_ns > took ? tally->most_ns : took;
     tally->total_ns += took;
     tally->count++;
     tally->bytes += bytes;
     tally->buckets[bucket_of(took)]++;
-    return DONE;
 }
 
-static enum result none_left(const struct op *op)
+/* Nobody goes on after a failure: without all its threads a run has no result. */
+__attribute__((noreturn)) static void fail_at(const char *call, const char *path)
 {
-    return fail("NO VALID RESULTS: %s found no free file in %s: take more files, fewer threads or a shorter run",
-                op->name, op->set->name);
+    die(1, "%s %s: %s", call, path, strerror(errno));
+}
+
+static struct file *picked(const struct op *op, bool exists)
+{
+    struct file *file = pick(op->set, exists);
+    if (!file)
+        die(1, "NO VALID RESULTS: %s found no free file in %s: take more files, fewer threads or a shorter run",
+            op->name, op->set->name);
+    return file;
 }
 
 /* Open a file that exists, or create one that does not. `tally` is NULL where the opening is not counted. */
-static enum result open_one(struct worker *worker, const struct op *op, struct tally *tally, bool exists)
+static void open_one(struct worker *worker, const struct op *op, struct tally *tally, bool exists)
 {
     struct stat parent;
-    struct file *file = pick(op->set, exists);
-    if (!file)
-        return none_left(op);
+    struct file *file = picked(op, exists);
     begin(worker);
     if (!exists && stat(file->directory, &parent))
-        return fail_at("stat", file->directory);
+        fail_at("stat", file->directory);
     int fd = open(file->path, (op->set->readonly ? O_RDONLY : O_RDWR) | (exists ? 0 : O_CREAT), 0666);
     if (fd < 0)
-        return fail_at("open", file->path);
+        fail_at("open", file->path);
     if (tally)
         end(worker, tally, 0);
     worker->slots[op->slot].fd = fd;
     worker->slots[op->slot].file = file;
     worker->slots[op->slot].set = op->set;
     give_back(op->set, file, true, 1);
-    return DONE;
 }
 
-static enum result openfile(struct worker *worker, const struct op *op, struct tally *tally)
+static void openfile(struct worker *worker, const struct op *op, struct tally *tally)
 {
-    return open_one(worker, op, tally, true);
+    open_one(worker, op, tally, true);
 }
 
-static enum result createfile(struct worker *worker, const struct op *op, struct tally *tally)
+static void createfile(struct worker *worker, const struct op *op, struct tally *tally)
 {
-    return open_one(worker, op, tally, false);
+    open_one(worker, op, tally, false);
 }
 
-static enum result closefile(struct worker *worker, const struct op *op, struct tally *tally)
+static void closefile(struct worker *worker, const struct op *op, struct tally *tally)
 {
     struct file *file = worker->slots[op->slot].file;
     struct fileset *set = worker->slots[op->slot].set;
     take(set, file);
     begin(worker);
     if (close(worker->slots[op->slot].fd))
-        return fail_at("close", file->path);
+        fail_at("close", file->path);
     end(worker, tally, 0);
     worker->slots[op->slot].file = NULL;
     give_back(set, file, true, -1);
-    return DONE;
 }
 
 /* A file that somebody holds open is left alone, and no delete is counted. */
-static enum result deletefile(struct worker *worker, const struct op *op, struct tally *tally)
+static void deletefile(struct worker *worker, const struct op *op, struct tally *tally)
 {
-    struct file *file = pick(op->set, true);
-    if (!file)
-        return none_left(op);
+    struct file *file = picked(op, true);
     bool left = file->open > 0; /* it is busy: nobody changes the number now */
     if (!left) {
         begin(worker);
         if (unlink(file->path))
-            return fail_at("unlink", file->path);
+            fail_at("unlink", file->path);
         end(worker, tally, 0);
     }
     give_back(op->set, file, left, 0);
-    return DONE;
 }
 
-static enum result statfile(struct worker *worker, const struct op *op, struct tally *tally)
+static void statfile(struct worker *worker, const struct op *op, struct tally *tally)
 {
     struct stat found;
-    struct file *file = pick(op->set, true);
-    if (!file)
-        return none_left(op);
+    struct file *file = picked(op, true);
     begin(worker);
     if (stat(file->path, &found))
-        return fail_at("stat", file->path);
+        fail_at("stat", file->path);
     end(worker, tally, 0);
     give_back(op->set, file, true, 0);
-    return DONE;
 }
 
-static enum result syncfile(struct worker *worker, const struct op *op, struct tally *tally)
+static void syncfile(struct worker *worker, const struct op *op, struct tally *tally)
 {
     begin(worker);
     if (fsync(worker->slots[op->slot].fd))
-        return fail_at("fsync", worker->slots[op->slot].file->path);
-    return end(worker, tally, 0);
+        fail_at("fsync", worker->slots[op->slot].file->path);
+    end(worker, tally, 0);
 }
 
 /* Where in the thread's memory this much lies: at any multiple of it, so that caches see more than one place. */
@@ -220,43 +195,42 @@ static char *place(struct worker *worker, uint64_t size)
     return worker->memory + below(&worker->random, memsize - size) / size * size;
 }
 
-static enum result write_out(struct worker *worker, const struct op *op, uint64_t size)
+static void write_out(struct worker *worker, const struct op *op, uint64_t size)
 {
     char *memory = place(worker, size < op->iosize ? size : op->iosize);
     for (uint64_t done = 0; done < size;) {
         uint64_t rest = size - done;
         ssize_t wrote = write(worker->slots[op->slot].fd, memory, rest < op->iosize ? rest : op->iosize);
         if (wrote <= 0)
-            return fail_at("write", worker->slots[op->slot].file->path);
+            fail_at("write", worker->slots[op->slot].file->path);
         done += (uint64_t)wrote;
     }
-    return DONE;
 }
 
-static enum result writewholefile(struct worker *worker, const struct op *op, struct tally *tally)
+static void writewholefile(struct worker *worker, const struct op *op, struct tally *tally)
 {
     uint64_t size = worker->slots[op->slot].file->size;
     begin(worker);
-    if (size && write_out(worker, op, size) != DONE)
-        return FAILED;
-    return end(worker, tally, size);
+    if (size)
+        write_out(worker, op, size);
+    end(worker, tally, size);
 }
 
 /* Less than iosize, uniformly. A file of its own, such as a log, is opened at the first time and stays open. */
-static enum result appendfilerand(struct worker *worker, const struct op *op, struct tally *tally)
+static void appendfilerand(struct worker *worker, const struct op *op, struct tally *tally)
 {
     uint64_t size = below(&worker->random, op->iosize);
-    if (!worker->slots[op->slot].file && open_one(worker, op, NULL, true) != DONE)
-        return FAILED;
+    if (!worker->slots[op->slot].file)
+        open_one(worker, op, NULL, true);
     begin(worker);
     if (size && lseek(worker->slots[op->slot].fd, 0, SEEK_END) < 0)
-        return fail_at("lseek", worker->slots[op->slot].file->path);
-    if (size && write_out(worker, op, size) != DONE)
-        return FAILED;
-    return end(worker, tally, size);
+        fail_at("lseek", worker->slots[op->slot].file->path);
+    if (size)
+        write_out(worker, op, size);
+    end(worker, tally, size);
 }
 
-static enum result readwholefile(struct worker *worker, const struct op *op, struct tally *tally)
+static void readwholefile(struct worker *worker, const struct op *op, struct tally *tally)
 {
     char *memory = place(worker, op->iosize);
     int fd = worker->slots[op->slot].fd;
@@ -264,18 +238,18 @@ static enum result readwholefile(struct worker *worker, const struct op *op, str
     ssize_t got;
     begin(worker);
     if (lseek(fd, 0, SEEK_SET) < 0)
-        return fail_at("lseek", worker->slots[op->slot].file->path);
+        fail_at("lseek", worker->slots[op->slot].file->path);
     while ((got = read(fd, memory, op->iosize)) > 0)
         bytes += (uint64_t)got;
     if (got < 0)
-        return fail_at("read", worker->slots[op->slot].file->path);
-    return end(worker, tally, bytes);
+        fail_at("read", worker->slots[op->slot].file->path);
+    end(worker, tally, bytes);
 }
 
 /* What an op asks of its fd: N nothing, O that it is open, C that it is closed, F that it is open or a set is named. */
 static const struct {
     const char *name;
-    enum result (*act)(struct worker *, const struct op *, struct tally *);
+    void (*act)(struct worker *, const struct op *, struct tally *);
     char asks;
 } kinds[] = {
     {"createfile", createfile, 'C'},         {"openfile", openfile, 'C'},       {"closefile", closefile, 'O'},
@@ -297,8 +271,7 @@ static void *work(void *given)
     pthread_barrier_wait(&gate); /* everybody is there */
     pthread_barrier_wait(&gate); /* the window is open */
     for (size_t i = 0; !atomic_load_explicit(&stopping, memory_order_relaxed); i = (i + 1) % op_count)
-        if (ops[i].act(worker, &ops[i], &worker->tallies[i]) != DONE)
-            break;
+        ops[i].act(worker, &ops[i], &worker->tallies[i]);
     free(worker->memory);
     return NULL;
 }
@@ -345,16 +318,13 @@ static double cpu_used(void)
 static void run_threads(void)
 {
     struct worker *workers = start_workers();
-    struct timespec nap = {0, 20000000};
     pthread_barrier_wait(&gate);
     double used = cpu_used();
     uint64_t t0 = now_ns(), until = t0 + (uint64_t)(runtime_s * 1e9);
     pthread_barrier_wait(&gate);
-    for (uint64_t now = t0; now < until && !atomic_load(&stopping); now = now_ns()) {
-        if (until - now < 20000000)
-            nap.tv_nsec = (long)(until - now);
-        nanosleep(&nap, NULL);
-    }
+    struct timespec end_of_window = {(time_t)(until / 1000000000u), (long)(until % 1000000000u)};
+    while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &end_of_window, NULL) == EINTR)
+        continue;
     atomic_store(&stopping, true);
     seconds = (double)(now_ns() - t0) / 1e9;
     cpu_s = cpu_used() - used;
@@ -364,8 +334,6 @@ static void run_threads(void)
             add_up(&totals[j], &workers[i].tallies[j]);
     }
     free(workers);
-    if (failure[0])
-        die(1, "%s", failure);
 }
 
 /* The result. */

@@ -24,7 +24,9 @@ static char layout_words[2048];
 
 void die(int code, const char *format, ...)
 {
+    static pthread_mutex_t first = PTHREAD_MUTEX_INITIALIZER;
     va_list words;
+    pthread_mutex_lock(&first); /* for good: the first reason is the reason */
     va_start(words, format);
     fputs("files: ", stderr);
     vfprintf(stderr, format, words);
