@@ -175,7 +175,7 @@ def prepared_systems() -> Iterator[None]:
 
 @contextmanager
 def on_host(name: str) -> Iterator[Place]:
-    """native, or cgroup: with little memory. Either gets more of the CPUs than what else runs on them."""
+    """native, or cgroup: with little memory. Either has one CPU, as the guest has, and most of it."""
     groups, placements = {}, {}
     with ExitStack() as stack:
         for system, limit in LITTLE.items():
@@ -184,6 +184,7 @@ def on_host(name: str) -> Iterator[Place]:
             group.create()
             filename, shares = SHARES[group.hierarchy.version]
             group.file("cpu", filename).write_text(shares)
+            group.set_cpus([max(os.sched_getaffinity(0))])
             if name == "cgroup":
                 group.set_memory(limit)
             groups[system] = group

@@ -6,7 +6,7 @@ Figures: operations per second of wall time, and of the CPU time that the window
 bytes read and written, fsyncs, creates, deletes; quantiles of the file sizes of a large set. On stderr: the 90 %
 interval, and whether two one-sided tests (5 %) keep it within ±10 % for speed and ±2 % for the rest.
 
-    python bench/files.py [--places native,cgroup,vm] [--blocks N] [--seconds N] [--raw FILE]
+    python bench/files.py [--places native,cgroup,vm] [--systems tmpfs,ext4] [--blocks N] [--seconds N] [--raw FILE]
 
 --raw keeps every pair as a line of JSON and begins with those that are there, so that several calls make one result;
 with --blocks 0 it only reports. Root. Skipped, with the reason, where there is no `filebench`: it is not shipped.
@@ -29,7 +29,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from file_places import LIMIT_S, MIB, SYSTEMS, Place, guest, host_directory, on_host, prepared_systems
+from file_places import LIMIT_S, MIB, Place, guest, host_directory, on_host, prepared_systems
 
 from primetime.errors import PrimetimeError
 from primetime.host.process import find_program, run
@@ -182,13 +182,13 @@ def size_quantiles(programs: Programs) -> Iterator[str]:
         yield f"size_quantile_{percent} {size / sizes[(len(sizes) - 1) * int(percent) // 100]:.4f}"
 
 
-def one_block(place: Place, programs: Programs, seconds: int) -> Iterator[Pair]:
+def one_block(place: Place, programs: Programs, options: argparse.Namespace) -> Iterator[Pair]:
     """Run every cell of a place by both programs; yield what each pair gave."""
     tools = place.programs(programs.own, programs.filebench, programs.guest_prefix)
     files = dict.fromkeys(NFILES, NFILES_IN_GUEST) if place.name == "vm" else NFILES
     cells = [
-        Cell(place.name, system, name, threads, files[name], seconds)
-        for system in SYSTEMS
+        Cell(place.name, system, name, threads, files[name], options.seconds)
+        for system in options.systems.split(",")
         for name in PERSONALITIES
         for threads in THREADS
     ]
@@ -227,7 +227,7 @@ def measured(programs: Programs, options: argparse.Namespace) -> list[Pair]:
     for _ in range(options.blocks):
         for name in options.places.split(","):
             with guest() if name == "vm" else on_host(name) as place:
-                for pair in one_block(place, programs, options.seconds):
+                for pair in one_block(place, programs, options):
                     pairs.append(pair)
                     if kept:
                         with kept.open("a") as file:
@@ -249,6 +249,7 @@ def main() -> None:
     """Print one line per figure."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--places", default="native,cgroup")
+    parser.add_argument("--systems", default="tmpfs,ext4")
     parser.add_argument("--blocks", type=int, default=10)
     parser.add_argument("--seconds", type=int, default=3)
     parser.add_argument("--raw", type=Path)
