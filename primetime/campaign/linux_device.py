@@ -12,6 +12,7 @@ from primetime.campaign.cpus import CpuSets
 from primetime.campaign.device import BootStart, Device
 from primetime.campaign.peer import Peer
 from primetime.campaign.quiet import busy_fraction, hottest
+from primetime.campaign.survey import absent_programs
 from primetime.environments.base import Attachment, BootContext, Connection, Environment, Instance, Storage
 from primetime.errors import BootFailed, UndoFailed, UserError
 from primetime.host import network
@@ -70,6 +71,7 @@ class LinuxDevice(Device):
             peer=peer.address if peer else "",
             peer_port=peer.port if peer else 0,
             smoke=opening.study.smoke,
+            absent=absent_programs(study.points, opening.images),
         )
 
     def facts(self) -> tuple[Fact, ...]:

@@ -70,6 +70,7 @@ class Site:
     peer: str  # address of the peer as the target sees it; "" when the campaign has none
     smoke: bool = False  # one-second trials
     peer_port: int = 0  # where a far peer's server listens; 0: the tool's own
+    absent: frozenset[str] = frozenset()  # of the programs that the points ask for: what the userland lacks
 
 
 @dataclass(frozen=True, slots=True)
