@@ -11,7 +11,7 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -121,9 +121,7 @@ class Job:
         notice = read_notice(self.campaign) if running else None
         if notice is None:
             return self.with_counts(found)
-        return self.with_counts(
-            Standing(**{**asdict(found), "stage": notice.stage, "block": notice.block, "next_s": notice.next_s})
-        )
+        return self.with_counts(replace(found, stage=notice.stage, block=notice.block, next_s=notice.next_s))
 
     def with_counts(self, found: Standing) -> Standing:
         """Add what the campaign file says, where that disturbs nothing."""
@@ -133,7 +131,7 @@ class Job:
             counts = file.counts()
             state = file.state()
         ended = counts.done + counts.failed + counts.skipped
-        return Standing(**{**asdict(found), "state": state, "done": ended, "planned": sum(counts)})
+        return replace(found, state=state, done=ended, planned=sum(counts))
 
     def last_words(self) -> str:
         """The end of the log."""

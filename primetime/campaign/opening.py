@@ -52,6 +52,8 @@ def open_network(opening: Opening, sets: CpuSets) -> Iterator[Peer | None]:
     with ExitStack() as stack:
         attached = any(environment.attachment in BRIDGED for environment in opening.environments)
         in_bridge = study.network_path == "l2bridge"
+        if attached or study.peer:
+            stack.enter_context(network.named_namespaces(ledger))
         if attached or in_bridge:
             stack.enter_context(network.bridge(ledger, masquerade=study.network_path == "bridge+nat"))
         plan = PeerPlan(study.peer, opening.images.userland, ledger, sets.peer, in_bridge)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from primetime.campaign.estimate import boots_s
 from primetime.campaign.linux_device import LinuxDevice, Opening
 from primetime.campaign.opening import open_device
 from primetime.campaign.runner import Run, Runner
@@ -38,6 +39,7 @@ class Opened:
     device: LinuxDevice
     environments: dict[str, Environment]
     usability: dict[str, Usability]
+    slowness: float = 1.0  # how many times longer trying them took than the plan has it for such boots, at least 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +88,8 @@ def resume(path: Path, listener: Listener, fleet: FromFleet | None = None) -> Ca
 def as_run(campaign: CampaignFile, session: Opened, listener: Listener, fleet: FromFleet | None) -> Run:
     """Put together what a runner needs."""
     visits = fleet.visits if fleet else None
+    if visits:
+        visits.slowness = session.slowness
     return Run(campaign, campaign.study(), session.device, session.environments, session.usability, listener, visits)
 
 
@@ -128,8 +132,11 @@ def opened(study: Study, listener: Listener) -> Iterator[Opened]:
         )
         opening = Opening(study, images, tuple(members.values()), ledger)
         device = stack.enter_context(open_device(opening))
+        t0 = device.now()
         usability = survey(device, members.values(), lambda words: listener(StepStarted(words)))
-        yield Opened(device, members, usability)
+        emulated = {label for label, found in usability.items() if found.emulated}
+        slowness = max((device.now() - t0) / boots_s(study, emulated), 1.0)
+        yield Opened(device, members, usability, slowness)
 
 
 def put_right(ledger: Ledger, tell: Callable[[str], None]) -> Sequence[str]:

@@ -24,6 +24,7 @@ KVM = Path("/dev/kvm")
 FIRST_SIGN_S = 15.0
 TRY_NUMBER = 60000  # names of trial boots; the boots of a campaign count from 1
 COMMAND_LIMIT_S = 30.0
+WORKING_KVM = "use a device whose CPU and firmware give Linux a working KVM"
 REAL_DEVICE = "measure on a real device"
 
 
@@ -61,9 +62,11 @@ def try_environment(device: Device, environment: Environment, how: BootStart) ->
     no_kvm = kvm_missing()
     if not no_kvm:
         with_kvm = boot_once(device, environment, how)
-        if with_kvm.state is not Usable.NO:
+        if with_kvm.state is not Usable.NO or not environment.emulable:
             return with_kvm
         no_kvm = f"/dev/kvm opens, but a guest does not run on it ({with_kvm.reason})"
+    if not environment.emulable:
+        return Usability(environment.kind, Usable.NO, f"it needs KVM: {no_kvm}", WORKING_KVM)
     emulated = boot_once(device, environment, replace(how, emulated=True, first_sign_s=how.limit_s))
     if emulated.state is Usable.NO:
         return replace(emulated, reason=f"{no_kvm}; emulated: {emulated.reason}")
@@ -73,7 +76,7 @@ def try_environment(device: Device, environment: Environment, how: BootStart) ->
         emulated=True,
         tcg=True,
         reason=f"{no_kvm}: emulated by TCG, its figures say nothing about speed",
-        remedy="use a device whose CPU and firmware give Linux a working KVM",
+        remedy=WORKING_KVM,
     )
 
 

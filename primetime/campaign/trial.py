@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from primetime.campaign.device import Device
+from primetime.campaign.evidence import TrialEvidence
 from primetime.environments.base import Instance
 from primetime.errors import CommandFailed, CommandTimeout, TrialFailed
 from primetime.instruments.base import cost
@@ -17,6 +18,7 @@ from primetime.instruments.sampler import Sampler
 from primetime.model import (
     Command,
     Direction,
+    Fact,
     Measurement,
     Metric,
     MetricKind,
@@ -69,6 +71,7 @@ class Trial:
         self.point = point
         self.trial_id = trial_id
         self.phases: list[Phase] = []
+        self.evidence: tuple[Fact, ...] = ()  # of the isolation layer's own counters, at the end
 
     def carry_out(self, booted: Booted) -> TrialResult:
         """Measure. Raises EnvironmentDied and Interrupted; everything else becomes a failed trial."""
@@ -76,7 +79,9 @@ class Trial:
         window: Window | None = None
         try:
             self.timed("prepare", lambda: self.prepare(booted.instance, recipe))
+            watched = TrialEvidence(booted.instance)
             window = self.window(booted, recipe)
+            self.evidence, records = watched.gained(self.trial_id)
             data = TrialData(window.outputs, window.t0, window.t1, window.drain_s, booted.figures)
             parsed = self.workload.parse(self.point, data)
         except (TrialFailed, CommandFailed, CommandTimeout) as error:
@@ -85,7 +90,7 @@ class Trial:
         primary = self.workload.primary(self.point)
         measured = (*parsed, *window.measured, *cpu_cost(parsed, window, primary))
         seconds = window.t1 - window.t0
-        return TrialResult(TrialStatus.DONE, "", seconds, measured, raw_outputs(window.outputs))
+        return TrialResult(TrialStatus.DONE, "", seconds, measured, {**raw_outputs(window.outputs), **records})
 
     def timed(self, name: str, act: Callable[[], None]) -> None:
         """Do one part of the trial and note it as a phase."""

@@ -60,6 +60,7 @@ class Visits:
         self.campaign = campaign
         self.open_s = open_s
         self.now = now
+        self.slowness = 1.0  # of this device, to the plan's idea of one
         self.longest_block_s = 0.0
         self.block = 0
         self.slots = self.slots_ended = 0
@@ -80,7 +81,7 @@ class Visits:
         """How long the next block will last, rather too long. `estimate_s`: the plan's, before any block was seen."""
         if self.longest_block_s:
             return MARGIN * self.longest_block_s + MARGIN_S
-        return FIRST_MARGIN * estimate_s + MARGIN_S
+        return FIRST_MARGIN * self.slowness * estimate_s + MARGIN_S
 
     def open_until(self) -> float:
         """Until when an interval that opens now waits for a visitor."""

@@ -25,6 +25,7 @@ VERBS = {
     "export": "write a campaign's views as CSV, JSON or Parquet",
     "clean": "undo what a killed run left on this device",
     "bundle": "write the one-file primetime.pyz",
+    "tools": "list, install or verify Firecracker, cloud-hypervisor and Kata",
     "fleet": "carry a study out on many devices over ssh",
     "lab": "emulate a board with KVM inside: up, down, list, ssh, kill",
 }

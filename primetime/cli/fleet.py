@@ -192,7 +192,7 @@ def say_failures(found: Outcomes) -> None:
     """A line on stderr for every board that gave nothing, and one for what mends it."""
     for name, one in found.items():
         if isinstance(one, PrimetimeError):
-            print(f"✗ {name:<12} {one.message}", file=sys.stderr)
+            print(f"✗ {name:<12} {one.message.removeprefix(f'{name}: ')}", file=sys.stderr)
             if isinstance(one, UserError) and one.hint:
                 print(f"  hint: {one.hint}", file=sys.stderr)
 

@@ -13,6 +13,7 @@ from primetime.campaign.signals import interruptible
 from primetime.cli import DONE, FAILED
 from primetime.errors import BootFailed, UserError
 from primetime.host.process import Spawning, spawn
+from primetime.store import give_to_user
 
 if TYPE_CHECKING:
     from primetime.lab.board import Board
@@ -59,8 +60,13 @@ def lab_option(parser: argparse.ArgumentParser) -> None:
 
 def execute(options: argparse.Namespace) -> int:
     """Carry one of them out."""
-    from primetime.lab.board import Board, default_root
-    from primetime.lab.profiles import profile
+    try:
+        from primetime.lab.board import Board, default_root
+        from primetime.lab.profiles import profile
+    except ModuleNotFoundError as error:
+        if error.name != "primetime.lab":
+            raise
+        raise UserError("primetime.pyz has no lab, only the half that measures", "pip install primetime") from None
 
     root = (options.lab or default_root()).resolve()
     if options.act == "list":
@@ -76,20 +82,31 @@ def up(board: Board, options: argparse.Namespace) -> int:
     from primetime.lab.profiles import profile
 
     fleet = options.fleet.absolute()
-    fleet_file.edited(fleet, board.name, {"user": "root"})  # a file that cannot be used is said now, not in a minute
+    fleet_file.require_editable(fleet, board.name)  # said now, not in a minute
     if board.exists and emulator.is_up(board):
-        fleet_file.add_to_fleet(fleet, board.name, fleet_file.entry_of(board))
+        enter(board, fleet)
         raise UserError(f"{board.name} is up already", f"it stands in {fleet}; primetime lab ssh {board.name}")
     try:
         seconds = life.up(board, profile(board.name), options.fresh, say)
     except BootFailed as error:
         print(error.console.decode(errors="replace"), file=sys.stderr)
         raise
-    changed = fleet_file.add_to_fleet(fleet, board.name, fleet_file.entry_of(board))
+    changed = enter(board, fleet)
     say(f"{board.name}: up after {seconds:.0f} s, port {board.about().port} of 127.0.0.1")
     say(f"{board.name}: {'written to' if changed else 'stands in'} {fleet}")
     say(f"{board.name}: a shell there: primetime lab ssh {board.name}")
     return DONE
+
+
+def enter(board: Board, fleet: Path) -> bool:
+    """Write the board into the fleet file; who called sudo owns that file and may use the board's key."""
+    from primetime.lab import fleet_file
+
+    is_new = not fleet.exists()
+    changed = fleet_file.add_to_fleet(fleet, board.name, fleet_file.entry_of(board))
+    for path in (board.identity, *([fleet] if is_new else [])):
+        give_to_user(path)
+    return changed
 
 
 def down(board: Board, options: argparse.Namespace) -> int:

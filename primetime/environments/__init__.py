@@ -19,6 +19,8 @@ MEMBERS = {
     "gvisor": ("primetime.environments.gvisor", "Gvisor"),
     "qemu": ("primetime.environments.qemu", "Qemu"),
     "qemu-microvm": ("primetime.environments.qemu_microvm", "QemuMicrovm"),
+    "firecracker": ("primetime.environments.firecracker", "Firecracker"),
+    "cloud-hypervisor": ("primetime.environments.cloud_hypervisor", "CloudHypervisor"),
     "fake": ("primetime.environments.fake", "FakeEnvironment"),
 }
 

@@ -118,7 +118,11 @@ class Instance(ABC):
         """Show from inside (or from the limit's own file) that the limits hold; BootFailed when they do not."""
 
     def evidence(self) -> Evidence:
-        """Return the isolation layer's own counters, by dotted name; empty where it has none."""
+        """Return the isolation layer's own counters since the boot, by dotted name; empty where it has none."""
+        return {}
+
+    def records(self) -> Mapping[str, bytes]:
+        """Return what the isolation layer wrote of itself since this was asked last, by name, as it wrote it."""
         return {}
 
     def equalise(self) -> tuple[Fact, ...]:
@@ -162,6 +166,7 @@ class Environment(ABC):
     settings: ClassVar[tuple[Setting, ...]] = ()
     own_network: ClassVar[str] = ""  # what a network of Attachment.OWN is called (contract §4)
     guest_kernel: ClassVar[bool] = False  # it boots a kernel of its own
+    emulable: ClassVar[bool] = False  # that kernel can also run without hardware virtualisation
     vmm_reserve_bytes: ClassVar[int] = 0  # what its VMM needs beside guest memory under budget = "total"
 
     def __init__(self, spec: EnvironmentSpec) -> None:

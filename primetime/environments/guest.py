@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from abc import abstractmethod
 from base64 import b64decode
-from collections.abc import Callable
 from pathlib import Path
 
 from primetime.environments.agent import AgentClient
@@ -35,6 +34,7 @@ class GuestInstance(Instance):
         self.agent = agent
         self.console_path = console
         self.vmm_growth_bytes = 0  # what the VMM may still take after its memory was measured
+        self.charged_bytes = context.limits.memory_bytes  # what of the guest's memory its cgroup is charged with
 
     @abstractmethod
     def exited(self) -> str:
@@ -149,8 +149,8 @@ class GuestInstance(Instance):
         limits, cgroup = self.context.limits, self.context.cgroup
         limit_s = ANSWER_LIMIT_S + limits.memory_bytes / TOUCH_BYTES_PER_S
         touched = self.request("touch", limit_s)["touched_bytes"]
-        overhead = max(0, cgroup.memory()["anon"] - limits.memory_bytes)
-        caps = cap_vmm(self.context, overhead, self.vmm_growth_bytes, self.console)
+        overhead = max(0, cgroup.memory()["anon"] - self.charged_bytes)
+        caps = cap_vmm(self.context, self.charged_bytes + overhead, overhead, VMM_SLACK + self.vmm_growth_bytes)
         return (Fact("guest.touched_bytes", int(str(touched))), *caps)
 
 
@@ -159,18 +159,17 @@ def plausible_memory(seen: int, limit: int) -> bool:
     return limit - max(limit // 10, KERNEL_RESERVE) <= seen <= limit
 
 
-def cap_vmm(context: BootContext, overhead: int, growth: int, console: Callable[[], bytes]) -> tuple[Fact, ...]:
+def cap_vmm(context: BootContext, used: int, overhead: int, slack: int) -> tuple[Fact, ...]:
     """Cap VMM and guest together (contract §2), all guest memory being touched. Bytes. Raises BootFailed.
 
-    `overhead`: what the VMM was seen to need beside the guest's memory; `growth`: what it may still take.
+    `used`: what both take of the cgroup by now, of that `overhead` beside the guest's memory; `slack`: on top.
     """
     limits, cgroup = context.limits, context.cgroup
-    slack = VMM_SLACK + growth
-    wanted = context.vmm_cap_bytes or limits.memory_bytes + overhead + slack + limits.host_cache_bytes
+    wanted = context.vmm_cap_bytes or used + slack + limits.host_cache_bytes
     cgroup.set_memory(wanted)
     cap = cgroup.memory()["limit"]
     if not wanted - 2**16 <= cap <= wanted:  # the kernel rounds to pages
-        raise BootFailed("VMM memory cap", f"the cgroup allows {cap} bytes, not {wanted}", console())
+        raise BootFailed("VMM memory cap", f"the cgroup allows {cap} bytes, not {wanted}")
     return (
         Fact("limits.vmm_overhead_bytes", overhead),
         Fact("limits.vmm_slack_bytes", slack),

@@ -18,6 +18,7 @@ from primetime.environments.guest import (
     RELEASE,
     SYNC_LIMIT_S,
     TOUCH_BYTES_PER_S,
+    VMM_SLACK,
     cap_vmm,
     count_cpus,
     parse_meminfo,
@@ -126,8 +127,12 @@ class KataContainer(CtrContainer):
         self.put(AGENT, self.context.images.agent.read_bytes())
         limit_s = ANSWER_LIMIT_S + self.context.limits.memory_bytes / TOUCH_BYTES_PER_S
         touched = self.do(("python3", "-I", "-S", "-B", "-c", TOUCH), limit_s).stdout
-        overhead = max(0, proportional_bytes(self.context.cgroup) - self.context.limits.memory_bytes)
-        return (Fact("guest.touched_bytes", int(touched)), *cap_vmm(self.context, overhead, 0, self.console))
+        guest = self.context.limits.memory_bytes
+        overhead = max(0, proportional_bytes(self.context.cgroup) - guest)
+        return (
+            Fact("guest.touched_bytes", int(touched)),
+            *cap_vmm(self.context, guest + overhead, overhead, VMM_SLACK),
+        )
 
 
 def root_device(mounts: str) -> str:

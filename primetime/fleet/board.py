@@ -7,6 +7,7 @@ userland's interpreter is started through the userland's own loader.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -35,11 +36,15 @@ Tell = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Board:
-    """A connected board. `root`: what comes before a command that needs root; `machine`: as uname says."""
+    """A connected board. `root`: what comes before a command that needs root; `machine`: as uname says.
+
+    `login_s`: how long connecting took.
+    """
 
     ssh: Ssh
     root: tuple[str, ...]
     machine: str
+    login_s: float = 0.0
 
     def argv(self, argv: Sequence[str]) -> list[str]:
         """A command that runs as root on the board."""
@@ -49,10 +54,12 @@ class Board:
 @contextmanager
 def open_board(device: FleetDevice) -> Iterator[Board]:
     """Connect and look. UserError when we may not be root there or it is measuring; Unreachable."""
+    t0 = time.monotonic()
     with Ssh(device).connected() as ssh:
+        login_s = time.monotonic() - t0
         machine = ssh.run(["uname", "-m"]).stdout.decode().strip()
         root = () if ssh.run(["id", "-u"]).stdout.strip() == b"0" else SUDO
-        board = Board(ssh, root, machine)
+        board = Board(ssh, root, machine, login_s)
         require_root_there(board)
         require_idle(board)
         yield board

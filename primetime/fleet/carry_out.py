@@ -28,6 +28,7 @@ from primetime.store import give_to_user
 from primetime.store.database import make_directory
 
 OPEN_S = 20.0  # how long the board holds a visiting interval open beyond the time it announced
+LOGINS = 3  # or, on a slow board, as long as so many logins take
 SLACK_S = 3.0  # we come a little later than announced: too early would be inside a window
 VISIT_LIMIT_S = 900.0
 STARTING_S = 5.0
@@ -167,7 +168,7 @@ def launch(device: FleetDevice, given: Assignment, how: Attending) -> None:
         errand = {
             "study": given.study,
             "device": device.name,
-            "open_s": OPEN_S,
+            "open_s": max(OPEN_S, LOGINS * board.login_s),
             "facts": {"fleet.address": device.address, **({"fleet.meter": device.meter} if device.meter else {})},
         }
         start = [*command, "board", "start", str(given.there(HOME))]

@@ -8,7 +8,7 @@ identity = "~/.ssh/boards"
 known_hosts = "~/.ssh/known_boards"
 volume = "/var/lib/primetime/volume"     # replaces the study's volume.path
 meter = "shelly on the bench"            # kept as a fact
-power_cut = ["plug", "off", "porch"]     # what cuts its power, for audits
+power_cut = ["plug", "off", "porch"]     # what cuts its power: for audits
 """
 
 from __future__ import annotations

@@ -33,6 +33,9 @@ def together(
         futures = {part[0].name: pool.submit(one, part) for part in parts}
         try:
             return {name: future.result() for name, future in futures.items()}
+        except KeyboardInterrupt:
+            pause.called_off.set()
+            return {name: future.result() for name, future in futures.items()}
         except BaseException:
             pause.called_off.set()
             raise

@@ -21,6 +21,7 @@ BRIDGE = "ptbr0"
 BRIDGE_ADDRESS = "198.18.0.1"
 BRIDGE_NETWORK = "198.18.0.0/24"
 PREFIX = 24
+NAMESPACES = Path("/run/netns")
 PEER_NAMESPACE = "pt-peer"
 PEER_LINK = "ptpeer0"
 PEER_GATEWAY = "198.18.1.1"
@@ -44,6 +45,16 @@ class Port:
 def ip(lines: Sequence[str]) -> None:
     """Run several `ip` commands in one process, in order; CommandFailed at the first that fails."""
     run(["ip", "-batch", "-"], stdin="\n".join(lines).encode() + b"\n", timeout_s=20)
+
+
+@contextmanager
+def named_namespaces(ledger: Ledger) -> Iterator[None]:
+    """Let namespaces have names; `ip netns` mounts a directory for that and never takes it away again."""
+    if NAMESPACES.is_dir():  # somebody's, and theirs to keep
+        yield
+        return
+    with ledger.undone(Act("namespaces", {"path": str(NAMESPACES)})):
+        yield
 
 
 @contextmanager

@@ -55,6 +55,16 @@ def undo_namespace(args: Mapping[str, Json]) -> None:
         run(["ip", "netns", "delete", name], timeout_s=20)
 
 
+def undo_namespaces(args: Mapping[str, Json]) -> None:
+    """Unmount and remove the directory of named namespaces, unless somebody else has one there by now."""
+    directory = Path(str(args["path"]))
+    if not directory.is_dir() or any(directory.iterdir()):
+        return
+    for mount in mounts_below(directory):
+        unmount(mount)
+    directory.rmdir()
+
+
 def undo_link(args: Mapping[str, Json]) -> None:
     """Delete a network interface (for a veth: the pair)."""
     name = str(args["name"])
@@ -120,6 +130,7 @@ UNDOS: Mapping[str, Undo] = {
     "mount": undo_mount,
     "cgroup": undo_cgroup,
     "namespace": undo_namespace,
+    "namespaces": undo_namespaces,
     "link": undo_link,
     "nft-table": undo_nft_table,
     "loop": undo_loop,

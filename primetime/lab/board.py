@@ -77,9 +77,19 @@ class Board:
         """Whether it was made: the directory is renamed into place when everything is in it."""
         return (self.directory / "board.json").is_file()
 
+    def of_another(self) -> UserError:
+        """What to say to a user who may not touch it."""
+        return UserError(f"the board {self.name} belongs to another user", "run: sudo primetime lab …")
+
     def about(self) -> About:
-        """Read what it is."""
-        return About(**json.loads((self.directory / "board.json").read_text(encoding="utf-8")))
+        """Read what it is. UserError when that cannot be read (this host lost its own power, say)."""
+        try:
+            found = json.loads((self.directory / "board.json").read_text(encoding="utf-8"))
+            return About(str(found["profile"]), int(found["port"]), str(found.get("recipe", "")))
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            raise UserError(
+                f"the board {self.name} in {self.directory} is damaged", f"primetime lab up --fresh {self.name}"
+            ) from None
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -106,7 +116,7 @@ class Board:
         part = self.root / f"{self.name}.part"
         shutil.rmtree(part, ignore_errors=True)  # of a maker that was killed
         check_room(self.root, parts.disk)
-        part.mkdir(mode=0o700)
+        part.mkdir(mode=0o755)
         try:
             self._fill(part, profile, parts)
         except BaseException:
@@ -127,7 +137,7 @@ class Board:
         (part / "known_hosts").write_text(f"[{LOOPBACK}]:{port} {host_key}\n", encoding="ascii")
         # a second archive behind the guests' initrd; the kernel unpacks both
         initrd = cpio.padded(parts.initrd.read_bytes()) + cpio.archive(own_files(part, self.name))
-        (part / "initrd.img").write_bytes(initrd)
+        write_secret(part / "initrd.img", initrd)
         about = About(profile.name, port, recipe(profile.emulator.architecture))
         (part / "board.json").write_text(json.dumps(asdict(about), indent=1), encoding="utf-8")
 
@@ -150,6 +160,12 @@ def own_files(part: Path, name: str) -> list[cpio.Member]:
         cpio.file("board/etc/ssh/ssh_host_ed25519_key", (part / "host_key").read_bytes(), 0o600),
         cpio.file("board/root/.ssh/authorized_keys", (part / "id_ed25519.pub").read_bytes(), 0o600),
     ]
+
+
+def write_secret(path: Path, content: bytes) -> None:
+    """Write a file that nobody else may read."""
+    path.touch(mode=0o600)
+    path.write_bytes(content)
 
 
 def make_key(path: Path, comment: str) -> None:

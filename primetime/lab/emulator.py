@@ -100,6 +100,7 @@ def start(board: Board, profile: Profile, size: Size) -> None:
         run([program_of(profile.emulator), *emulator_argv(board, profile, size, port)], timeout_s=START_LIMIT_S)
     except CommandFailed as error:
         raise UserError(f"the emulator did not start: {error.message}", f"primetime lab up {board.name}") from error
+    board.pid_file.chmod(0o644)  # QEMU shows it to its own user alone
 
 
 @contextmanager
@@ -145,6 +146,9 @@ def cut_power(board: Board) -> bool:
     """Kill the board's emulator as it stands and wait for its end; whether it was running."""
     with running(board) as emulator:
         if emulator is not None:
-            signal.pidfd_send_signal(emulator, signal.SIGKILL)
+            try:
+                signal.pidfd_send_signal(emulator, signal.SIGKILL)
+            except PermissionError:
+                raise board.of_another() from None
             has_ended(emulator, START_LIMIT_S)
         return emulator is not None

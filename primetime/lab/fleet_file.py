@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import tomllib
 from collections.abc import Mapping
@@ -41,6 +42,13 @@ def add_to_fleet(path: Path, name: str, entry: Mapping[str, Value]) -> bool:
     except OSError as error:
         raise UserError(f"{path} cannot be written: {error.strerror}", "name another file: --fleet FILE") from None
     return True
+
+
+def require_editable(path: Path, name: str) -> None:
+    """UserError, as early as can be, when `add_to_fleet` would fail."""
+    edited(path, name, {"user": "root"})
+    if not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise UserError(f"{path} cannot be written", "name another file: --fleet FILE")
 
 
 def edited(path: Path, name: str, entry: Mapping[str, Value]) -> tuple[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -116,6 +117,8 @@ def require_up(board: Board) -> None:
     require_made(board)
     if not emulator.is_up(board):
         raise UserError(f"{board.name} is not up", f"primetime lab up {board.name}")
+    if not os.access(board.identity, os.R_OK):
+        raise board.of_another()
 
 
 def standing(root: Path) -> list[Standing]:

@@ -64,7 +64,10 @@ def our_processes() -> list[str]:
         try:
             groups = (directory / "cgroup").read_text()
             words = (directory / "cmdline").read_text().split("\0")
+            state = (directory / "stat").read_text().rpartition(")")[2].split()[0]
         except (FileNotFoundError, ProcessLookupError):
+            continue
+        if state in "ZX":  # ended: an orphan's exit code waits for init, and holds nothing else
             continue
         if "/primetime/" in groups or any(word.startswith(OURS) for word in words):
             found.append(f"{directory.name} {' '.join(words[:6])}")

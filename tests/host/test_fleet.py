@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
@@ -22,6 +23,7 @@ from primetime.fleet.carry_out import Attending, Pause, carry_out
 from primetime.fleet.fleet_file import load_fleet
 from primetime.fleet.push import push_entry, push_file
 from primetime.fleet.ssh import Ssh
+from primetime.host.lock import device_lock
 from primetime.images.guest import GuestImages
 from tests.host import sshd
 from tests.host.machine import standing
@@ -71,6 +73,7 @@ def served(server: sshd.Server) -> Iterator[sshd.Server]:
 @pytest.fixture
 def here(tmp_path: Path, server: sshd.Server, volume_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A controller's directory, with a fleet of one; what its campaigns left on the board is removed."""
+    wait_until_idle()
     monkeypatch.chdir(tmp_path)
     (tmp_path / "fleet.toml").write_text(server.table("self", volume_path))
     (tmp_path / "tiny.toml").write_text(STUDY)
@@ -78,6 +81,16 @@ def here(tmp_path: Path, server: sshd.Server, volume_path: Path, monkeypatch: py
     for record in tmp_path.glob("runs/fleet/self/*.json"):
         for left in Path(HOME).glob(f"{record.stem}.sqlite*"):
             left.unlink()
+
+
+def wait_until_idle() -> None:
+    """A run that a test killed the controller of, or somebody else's, is still measuring here."""
+    deadline = time.monotonic() + LIMIT_S
+    while time.monotonic() < deadline:
+        with suppress(UserError), device_lock("tests"):
+            return
+        time.sleep(PAUSE)
+    pytest.fail("this device is measuring all the time")
 
 
 def fleet(*arguments: str) -> list[str]:

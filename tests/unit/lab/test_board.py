@@ -41,8 +41,8 @@ def test_a_board_is_whole(tmp_path: Path, parts: Parts) -> None:
     assert about.port in PORTS
     assert board.disk.read_bytes() == parts.disk.read_bytes()
     assert board.disk.stat().st_blocks * 512 < MIB  # still sparse
-    assert stat.S_IMODE(board.directory.stat().st_mode) == 0o700
-    assert stat.S_IMODE(board.identity.stat().st_mode) == 0o600
+    for secret in (board.identity, board.directory / "host_key", board.directory / "initrd.img", board.disk):
+        assert stat.S_IMODE(secret.stat().st_mode) == 0o600
 
 
 def test_the_keys_fit_each_other(tmp_path: Path, parts: Parts) -> None:
@@ -83,6 +83,16 @@ def test_a_board_that_cannot_be_made_leaves_nothing(tmp_path: Path, parts: Parts
         board.make(X86, parts)
         board.remove()
     assert [path.name for path in board.root.iterdir()] == ["x86.lock"]
+
+
+@pytest.mark.parametrize("content", ["", "[]", "7", '{"port": 1}', '{"profile": "x86", "port": "many"}'])
+def test_a_damaged_board_says_how_to_get_a_new_one(tmp_path: Path, content: str) -> None:
+    board = Board(tmp_path, "x86")
+    board.directory.mkdir()
+    (board.directory / "board.json").write_text(content)
+    with pytest.raises(UserError, match="is damaged") as error:
+        board.about()
+    assert error.value.hint == "primetime lab up --fresh x86"
 
 
 def test_one_verb_at_a_time(tmp_path: Path) -> None:
