@@ -111,7 +111,7 @@ class Containerd:
         if self.plan.snapshotter == OVERLAYFS:
             link_userland(Path(words[words.index("bind") + 1]), context.images.userland)
         else:
-            self.copy_userland(words)
+            self.copy_userland(without_empty_options(words))
         self.snapshots("commit", empty_layer_digest(), BASE_KEY)
 
     def copy_userland(self, mount: list[str]) -> None:
@@ -211,6 +211,11 @@ def link_userland(directory: Path, userland: Path) -> None:
     """Let the base snapshot of the overlayfs snapshotter be the userland itself: a lower directory is only read."""
     directory.rmdir()
     directory.symlink_to(userland)
+
+
+def without_empty_options(mount: list[str]) -> list[str]:
+    """containerd's mount command as mount takes it: a device without options ends with a bare -o there."""
+    return mount[:-1] if mount[-1:] == ["-o"] else mount
 
 
 def task_states(listed: str) -> dict[str, str]:

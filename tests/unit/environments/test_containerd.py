@@ -21,6 +21,7 @@ from primetime.environments.containerd import (
     shim_socket,
     snapshot_keys,
     task_states,
+    without_empty_options,
 )
 from primetime.environments.containerd_container import Launch, run_arguments
 from primetime.environments.containerd_image import NAME, empty_layer_digest, image_archive
@@ -85,6 +86,13 @@ def test_the_shims_socket_is_named_as_containerd_names_it() -> None:
     assert named.parent == Path("/run/containerd/s")
     assert named != shim_socket(Path("/run/primetime/b7/containerd/containerd.sock"), "b8")
     assert str(named) in outside_paths(plan())
+
+
+def test_a_mount_command_without_options_is_mended() -> None:
+    # seen with containerd 1.7.24 and devmapper
+    bare = ["mount", "-t", "ext4", "/dev/mapper/primetime-b5-snap-1", "/run/primetime/b5/base", "-o"]
+    assert without_empty_options(bare) == bare[:-1]
+    assert without_empty_options([*bare, "ro"]) == [*bare, "ro"]
 
 
 def test_the_userland_stands_in_for_the_base_snapshot(tmp_path: Path) -> None:
