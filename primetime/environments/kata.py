@@ -6,7 +6,7 @@
     shared_fs = "none"           # or "virtio-fs"
     cache = "safe"               # flushes are passed on, past the host's cache where possible; "kata-default", "unsafe"
     runtime = "auto"             # or "go", "rust"
-    install = "/opt/kata"
+    install = ""                 # where Kata is: /opt/kata, else what `primetime tools install kata` brought
 
 All that is chosen stands in the printed name: Kata is not one thing. Kata adds a container's limits to the
 machine's; the container has none, so the machine's are the campaign's. Kata brings its own guest kernel.
@@ -31,11 +31,13 @@ from primetime.environments.kata_config import (
     QEMU,
     RUST,
     SAFE,
+    SHIM,
     UNSAFE,
     VIRTIO_FS,
     cache_annotations,
     drop_in,
     find_installation,
+    installation_roots,
     values_of,
     write_configuration,
 )
@@ -46,7 +48,7 @@ from primetime.errors import BootFailed, UserError
 from primetime.host.process import run
 from primetime.model import EnvironmentSpec, Usability, Usable
 
-REMEDY = 'unpack a kata-static release into / (it makes /opt/kata), or name the installation: install = "…"'
+REMEDY = "primetime tools install kata"
 
 
 class Kata(Environment):
@@ -66,7 +68,7 @@ class Kata(Environment):
             "cache", SAFE, (SAFE, KATAS_OWN, UNSAFE), "the block device's cache, and whether flushes are passed on"
         ),
         Setting("runtime", "auto", ("auto", GO, RUST), "which of Kata's two runtimes"),
-        Setting("install", "/opt/kata", (), "where Kata is installed, an absolute path"),
+        Setting("install", "", (), "where Kata is installed, an absolute path"),
         Setting("pool_mib", POOL_MIB, (), "size of the devmapper pool, and of the root in it, in MiB"),
     )
 
@@ -84,14 +86,15 @@ class Kata(Environment):
         lacking = missing_containerd(self.kind, ("containerd", "ctr"), self.choice.snapshotter)
         if lacking is None and find_installation(self.choice) is None:
             runtimes = " or ".join(self.choice.runtimes())
-            reason = f"no Kata ({runtimes} runtime, {self.choice.hypervisor}) in {self.choice.install}"
+            where = " or ".join(map(str, installation_roots(self.choice)))
+            reason = f"no Kata ({runtimes} runtime, {self.choice.hypervisor}) in {where}"
             return Usability(self.kind, Usable.NO, reason, REMEDY)
         return lacking
 
     def usable(self) -> Usability:
         installation = find_installation(self.choice)
         assert installation is not None
-        words = run([str(installation.shims / "containerd-shim-kata-v2"), "--version"], timeout_s=20).stdout.decode()
+        words = run([str(installation.shims / SHIM), "--version"], timeout_s=20).stdout.decode()
         versions = {"containerd": containerd_version(), "kata": version_in(words), "kata-runtime": installation.runtime}
         return Usability(self.kind, Usable.YES, versions=versions)
 
@@ -101,12 +104,12 @@ class Kata(Environment):
         if context.emulated:
             raise BootFailed("KVM", "Kata needs hardware virtualisation; it has no emulation")
         if installation is None:
-            raise BootFailed("kata", f"there is no Kata in {self.choice.install}")
+            raise BootFailed("kata", "the installation is gone")
         text = drop_in(self.choice, context.limits, context.boot_limit_s)
         configuration = write_configuration(context.directory / "kata", installation, text)
         options = ["--runtime", "io.containerd.kata.v2", "--runtime-config-path", str(configuration)]
         options += [*MOUNTS, *cache_annotations(self.choice)]
-        shims = f"{installation.shims}:{self.choice.install / 'bin'}"
+        shims = f"{installation.shims}:{installation.root / 'bin'}"
         launch = Launch(options, self.choice.snapshotter, int(self.values["pool_mib"]), shims)
         with ExitStack() as stack:
             for act in kata_acts(context.name):

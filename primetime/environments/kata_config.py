@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from primetime.environments.containerd import DEVMAPPER, OVERLAYFS
+from primetime.images.cache import Cache
+from primetime.images.tools import cached_program
 from primetime.model import Limits, Scalar
 
 GO, RUST = "go", "rust"
@@ -31,7 +33,9 @@ FILES = {  # below the installation; the first that is there. Source: src/runtim
         "runtime-rs/configuration-{0}.toml",
     ),
 }
-SHIMS = {GO: "bin", RUST: "runtime-rs/bin"}  # directories with containerd-shim-kata-v2
+USUAL = Path("/opt/kata")
+SHIM = "containerd-shim-kata-v2"
+SHIMS = {GO: "bin", RUST: "runtime-rs/bin"}  # directories with the shim
 ANNOTATION = "io.katacontainers.config.hypervisor"
 CACHE_KEYS = ("block_device_cache_set", "block_device_cache_direct", "block_device_cache_noflush")
 
@@ -45,7 +49,7 @@ class KataChoice:
     shared_fs: str
     cache: str
     runtime: str
-    install: Path
+    install: str  # "": where it is usually, else what `primetime tools install kata` brought
 
     def words(self) -> str:
         """What a reader must know: Kata is not one thing."""
@@ -77,23 +81,30 @@ class KataChoice:
 
 @dataclass(frozen=True, slots=True)
 class KataInstallation:
-    """What was found: the runtime's kind, the directory of its shim, and its own configuration."""
+    """What was found: where, the runtime's kind, the directory of its shim, and its own configuration."""
 
+    root: Path
     runtime: str
     shims: Path
     configuration: Path
 
 
+def installation_roots(choice: KataChoice, cache: Cache | None = None) -> tuple[Path, ...]:
+    """Where to look: what the study names, else Kata's usual place, else the tools' cache."""
+    if choice.install:
+        return (Path(choice.install),)
+    cached = cached_program(SHIM, cache or Cache())
+    return (USUAL, *((cached.parents[len(Path(SHIMS[RUST]).parts)],) if cached else ()))
+
+
 def find_installation(choice: KataChoice) -> KataInstallation | None:
     """Look for a runtime that has a shim and a configuration for the hypervisor."""
-    for runtime in choice.runtimes():
-        shims = choice.install / SHIMS[runtime]
-        if not (shims / "containerd-shim-kata-v2").exists():
-            continue
-        for name in FILES[runtime]:
-            configuration = choice.install / DEFAULTS / name.format(choice.hypervisor)
-            if configuration.exists():
-                return KataInstallation(runtime, shims, configuration)
+    for root in installation_roots(choice):
+        for runtime in choice.runtimes():
+            names = [root / DEFAULTS / name.format(choice.hypervisor) for name in FILES[runtime]]
+            configuration = next((path for path in names if path.exists()), None)
+            if configuration is not None and (root / SHIMS[runtime] / SHIM).exists():
+                return KataInstallation(root, runtime, root / SHIMS[runtime], configuration)
     return None
 
 
@@ -145,11 +156,15 @@ def cache_annotations(choice: KataChoice) -> list[str]:
 
 
 def write_configuration(directory: Path, installation: KataInstallation, text: str) -> Path:
-    """Put the installation's file and the drop-in into `directory`; return the file that the shim is told."""
+    """Put the installation's file and the drop-in into `directory`; return the file that the shim is told.
+
+    The file names kernel, image and programs below the usual place: an installation elsewhere is named instead.
+    """
     drop_ins = directory / "config.d"
     drop_ins.mkdir(parents=True)
     main = directory / "configuration.toml"
-    main.write_bytes(installation.configuration.read_bytes())
+    own = installation.configuration.read_text(encoding="utf-8")
+    main.write_text(own.replace(f"{USUAL}/", f"{installation.root}/"), encoding="utf-8")
     (drop_ins / "50-primetime.toml").write_text(text, encoding="utf-8")
     return main
 
@@ -162,5 +177,5 @@ def values_of(values: Mapping[str, Scalar]) -> KataChoice:
         shared_fs=str(values["shared_fs"]),
         cache=str(values["cache"]),
         runtime=str(values["runtime"]),
-        install=Path(str(values["install"])),
+        install=str(values["install"]),
     )

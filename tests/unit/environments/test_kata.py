@@ -32,7 +32,7 @@ LIMITS = Limits(2, (2, 3), 512 << 20, 0)
 
 def choice(**changed: str) -> KataChoice:
     values = {"hypervisor": "qemu", "snapshotter": "devmapper", "shared_fs": "none", "cache": "safe", "runtime": "auto"}
-    return KataChoice(**{**values, **changed}, install=Path("/nowhere"))  # type: ignore[arg-type]
+    return KataChoice(**{**values, **changed}, install="/nowhere")
 
 
 def written(given: KataChoice, section: str) -> dict[str, object]:
@@ -44,7 +44,7 @@ def written(given: KataChoice, section: str) -> dict[str, object]:
 def install(root: Path, *names: str) -> None:
     for name in names:
         (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).write_text("[hypervisor.qemu]\n")
+        (root / name).write_text('[hypervisor.qemu]\nkernel = "/opt/kata/share/vmlinux"\n')
 
 
 def test_the_sum_that_kata_makes_is_the_campaigns() -> None:
@@ -110,7 +110,7 @@ def test_the_printed_name_is_never_just_kata() -> None:
 
 
 def test_both_runtimes_are_found_and_the_rust_one_is_preferred(tmp_path: Path) -> None:
-    given = KataChoice("qemu", "devmapper", "none", "safe", "auto", tmp_path)
+    given = KataChoice("qemu", "devmapper", "none", "safe", "auto", str(tmp_path))
     assert find_installation(given) is None
     defaults = "share/defaults/kata-containers"
     install(tmp_path, "bin/containerd-shim-kata-v2", f"{defaults}/configuration-qemu.toml")
@@ -126,10 +126,10 @@ def test_both_runtimes_are_found_and_the_rust_one_is_preferred(tmp_path: Path) -
 
 def test_the_installations_file_is_copied_and_ours_lies_beside_it(tmp_path: Path) -> None:
     install(tmp_path / "i", "bin/containerd-shim-kata-v2", "share/defaults/kata-containers/configuration-qemu.toml")
-    found = find_installation(KataChoice("qemu", "devmapper", "none", "safe", "go", tmp_path / "i"))
+    found = find_installation(KataChoice("qemu", "devmapper", "none", "safe", "go", str(tmp_path / "i")))
     assert found is not None
     main = write_configuration(tmp_path / "b", found, "[runtime]\n")
-    assert main.read_text() == "[hypervisor.qemu]\n"
+    assert main.read_text() == f'[hypervisor.qemu]\nkernel = "{tmp_path}/i/share/vmlinux"\n', "it lies elsewhere"
     assert [path.name for path in (tmp_path / "b/config.d").iterdir()] == ["50-primetime.toml"]
 
 
