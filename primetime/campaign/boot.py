@@ -122,6 +122,7 @@ class Boot:
             finally:
                 self.phases.extend(trial.phases)
             chunks = booted.sampler.chunks()
+            self.campaign.add_facts(trial.evidence)
         self.campaign.finish_trial(trial_id, result)
         self.campaign.add_chunks(self.boot_id, chunks)
         tell(trial_id, point, result)

@@ -15,6 +15,7 @@ from primetime.campaign.guest_kernel import guest_settings, kernel_facts
 from primetime.campaign.peer import Peer
 from primetime.campaign.peer_service import PeerUse
 from primetime.campaign.quiet import busy_fraction, hottest
+from primetime.campaign.survey import absent_programs
 from primetime.environments.base import Attachment, BootContext, Connection, Environment, Instance, Storage
 from primetime.errors import BootFailed, UndoFailed, UserError
 from primetime.host import network
@@ -74,6 +75,7 @@ class LinuxDevice(Device):
             peer=peer.address if peer else "",
             peer_port=peer.port if peer else 0,
             smoke=opening.study.smoke,
+            absent=absent_programs(study.points, opening.images),
         )
 
     def facts(self) -> tuple[Fact, ...]:
@@ -213,7 +215,7 @@ class LinuxDevice(Device):
         """The network as this kind takes it."""
         ledger = self.opening.ledger
         kind = environment.attachment
-        if kind is Attachment.HOST:
+        if kind in (Attachment.HOST, Attachment.OWN):
             yield Connection(kind, network.BRIDGE_ADDRESS, network.PREFIX, "", "", "", "")
             return
         make = network.namespace_port if kind is Attachment.NAMESPACE else network.tap_port

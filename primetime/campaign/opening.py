@@ -18,6 +18,7 @@ from primetime.host.services import quieted
 from primetime.host.volume import Volume, open_volume, queue_directory
 
 PLAIN = "none"
+BRIDGED = (Attachment.NAMESPACE, Attachment.TAP)
 
 
 @contextmanager
@@ -51,7 +52,7 @@ def open_network(opening: Opening, sets: CpuSets) -> Iterator[Peer | None]:
     """Make the bridge where an environment wants it, and the peer where the study has one."""
     study, ledger = opening.study, opening.ledger
     with ExitStack() as stack:
-        attached = any(environment.attachment is not Attachment.HOST for environment in opening.environments)
+        attached = any(environment.attachment in BRIDGED for environment in opening.environments)
         in_bridge = study.network_path == "l2bridge"
         if attached or study.peer:
             stack.enter_context(network.named_namespaces(ledger))

@@ -126,7 +126,7 @@ def note_setting(run: Run, device: LinuxDevice) -> None:
         usability = run.usability[label]
         campaign.add_environment(member.spec, printed_name(member, usability), usability)
         path = "host" if member.attachment is Attachment.HOST else device.opening.study.network_path
-        named = {"network.path": path}
+        named = {"network.path": member.own_network or path}
         named.update({f"version.{name}": value for name, value in usability.versions.items()})
         named.update({f"variant.{name}": value for name, value in member.variants().items()})
         campaign.add_facts([Fact(name, value, "environment", label) for name, value in named.items()])

@@ -16,12 +16,15 @@ from pathlib import Path
 from primetime.campaign.device import BootStart, Device, boot_start
 from primetime.environments.base import Environment
 from primetime.errors import BootFailed, CommandFailed, CommandTimeout, EnvironmentDied
-from primetime.model import Command, Usability, Usable
+from primetime.images.guest import GuestImages
+from primetime.model import Command, Point, Usability, Usable
+from primetime.workloads import workload
 
 KVM = Path("/dev/kvm")
 FIRST_SIGN_S = 15.0
 TRY_NUMBER = 60000  # names of trial boots; the boots of a campaign count from 1
 COMMAND_LIMIT_S = 30.0
+WORKING_KVM = "use a device whose CPU and firmware give Linux a working KVM"
 REAL_DEVICE = "measure on a real device"
 
 
@@ -59,9 +62,12 @@ def try_environment(device: Device, environment: Environment, how: BootStart) ->
     no_kvm = kvm_missing()
     if not no_kvm:
         with_kvm = boot_once(device, environment, how)
-        if with_kvm.state is not Usable.NO or device.emulation():  # an emulator in an emulator tells nobody anything
+        # an emulator in an emulator tells nobody anything
+        if with_kvm.state is not Usable.NO or device.emulation() or not environment.emulable:
             return with_kvm
         no_kvm = f"/dev/kvm opens, but a guest does not run on it ({with_kvm.reason})"
+    if not environment.emulable:
+        return Usability(environment.kind, Usable.NO, f"it needs KVM: {no_kvm}", WORKING_KVM)
     emulated = boot_once(device, environment, replace(how, emulated=True, first_sign_s=how.limit_s))
     if emulated.state is Usable.NO:
         return replace(emulated, reason=f"{no_kvm}; emulated: {emulated.reason}")
@@ -71,7 +77,7 @@ def try_environment(device: Device, environment: Environment, how: BootStart) ->
         emulated=True,
         tcg=True,
         reason=f"{no_kvm}: emulated by TCG, its figures say nothing about speed",
-        remedy="use a device whose CPU and firmware give Linux a working KVM",
+        remedy=WORKING_KVM,
     )
 
 
@@ -86,6 +92,12 @@ def boot_once(device: Device, environment: Environment, how: BootStart) -> Usabi
             return environment.usable()
     except (BootFailed, EnvironmentDied, CommandFailed, CommandTimeout) as error:
         return Usability(environment.kind, Usable.NO, error.message)
+
+
+def absent_programs(points: Iterable[Point], images: GuestImages) -> frozenset[str]:
+    """Return the programs that points need and that this userland does not have."""
+    wanted = {name for point in points for name in workload(point.workload).programs(point)}
+    return frozenset(name for name in wanted if not images.has(name))
 
 
 def kvm_missing() -> str:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from primetime.campaign.device import Device
+from primetime.campaign.evidence import TrialEvidence
 from primetime.campaign.peer_service import busy_between
 from primetime.campaign.variation import Variation
 from primetime.campaign.window import (
@@ -29,6 +30,7 @@ from primetime.instruments.sampler import Edge, Sampler
 from primetime.model import (
     Command,
     Direction,
+    Fact,
     Measurement,
     Metric,
     MetricKind,
@@ -73,6 +75,7 @@ class Trial:
         self.phases: list[Phase] = []
         self.before: tuple[Measurement, ...] = ()
         self.extra: dict[str, str] = {}  # environment variables beside the program's own
+        self.evidence: tuple[Fact, ...] = ()  # of the isolation layer's own counters, at the end
 
     def carry_out(self, booted: Booted) -> TrialResult:
         """Measure. Raises EnvironmentDied and Interrupted; everything else becomes a failed trial."""
@@ -82,7 +85,9 @@ class Trial:
         window: Window | None = None
         try:
             self.timed("prepare", lambda: self.prepare(booted.instance, recipe))
+            watched = TrialEvidence(booted.instance)
             window = self.window(booted, recipe)
+            self.evidence, records = watched.gained(self.trial_id)
             data = TrialData(window.outputs, window.t0, window.t1, window.drain_s, booted.figures)
             parsed = self.workload.parse(self.point, data)
             check_duration(parsed, window)
@@ -92,7 +97,7 @@ class Trial:
         primary = self.workload.primary(self.point)
         measured = (*parsed, *window.measured, *cpu_cost(parsed, window, primary))
         seconds = window.t1 - window.t0
-        return TrialResult(TrialStatus.DONE, "", seconds, measured, raw_outputs(window.outputs))
+        return TrialResult(TrialStatus.DONE, "", seconds, measured, {**raw_outputs(window.outputs), **records})
 
     def timed(self, name: str, act: Callable[[], None]) -> None:
         """Do one part of the trial and note it as a phase."""

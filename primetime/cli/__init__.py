@@ -28,6 +28,7 @@ VERBS = {
     "import": "make a campaign of somebody else's raw fio, netperf or iperf3 outputs",
     "clean": "undo what a killed run left on this device",
     "bundle": "write the one-file primetime.pyz",
+    "tools": "list, install or verify Firecracker, cloud-hypervisor and Kata",
     "fleet": "carry a study out on many devices over ssh",
     "lab": "emulate a board with KVM inside: up, down, list, ssh, kill",
 }

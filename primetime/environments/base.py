@@ -39,6 +39,7 @@ class Attachment(StrEnum):
     HOST = "host"  # the host's own network
     NAMESPACE = "namespace"  # a network namespace with a veth in the bridge
     TAP = "tap"  # a tap device in the bridge
+    OWN = "own"  # a network that the environment's engine makes itself
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,7 @@ class Setting:
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """The network of one boot. Addresses are IPv4; `interface` is the host's end (veth or tap), "" for host."""
+    """The network of one boot. Addresses are IPv4; `interface` is the host's end (veth or tap), "" for host and own."""
 
     attachment: Attachment
     address: str
@@ -129,7 +130,11 @@ class Instance(ABC):
         """Show from inside (or from the limit's own file) that the limits hold; BootFailed when they do not."""
 
     def evidence(self) -> Evidence:
-        """Return the isolation layer's own counters, by dotted name; empty where it has none."""
+        """Return the isolation layer's own counters since the boot, by dotted name; empty where it has none."""
+        return {}
+
+    def records(self) -> Mapping[str, bytes]:
+        """Return what the isolation layer wrote of itself since this was asked last, by name, as it wrote it."""
         return {}
 
     def equalise(self) -> tuple[Fact, ...]:
@@ -171,7 +176,9 @@ class Environment(ABC):
     storage: ClassVar[Storage]
     attachment: Attachment
     settings: ClassVar[tuple[Setting, ...]] = ()
+    own_network: ClassVar[str] = ""  # what a network of Attachment.OWN is called (contract §4)
     guest_kernel: ClassVar[bool] = False  # it boots a kernel of its own
+    emulable: ClassVar[bool] = False  # that kernel can also run without hardware virtualisation
     vmm_reserve_bytes: ClassVar[int] = 0  # what its VMM needs beside guest memory under budget = "total"
 
     def __init__(self, spec: EnvironmentSpec) -> None:

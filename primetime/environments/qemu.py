@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 from primetime.environments.agent import AgentClient, open_agent
 from primetime.environments.base import Attachment, BootContext, Environment, Instance, Setting, Storage, failing_as
@@ -41,7 +42,6 @@ from primetime.model import EnvironmentSpec, Evidence, Fact, Footprint, Usabilit
 KVM = Path("/dev/kvm")
 QUIT_LIMIT_S = 10.0
 CONNECT_LIMIT_S = 10.0
-EXIT_NOTICE_S = 2.0  # between the agent's socket closing and QEMU's exit code
 CAVEAT = "emulated by TCG: its figures say nothing about speed"
 BYPASSES = ("none", "directsync")
 STOPPED = "-S"  # the vCPUs wait until the monitor says `cont`
@@ -59,8 +59,9 @@ class Qemu(Environment):
     storage = Storage.DISK
     attachment = Attachment.TAP
     guest_kernel = True
+    emulable = True
     vmm_reserve_bytes = 96 * 1024 * 1024
-    settings = (
+    settings: ClassVar[tuple[Setting, ...]] = (
         Setting("cache", "none", ("none", "writeback", "writethrough", "directsync", "unsafe"), "the host's cache",
                 ("unsafe",)),
         Setting("aio", "threads", ("threads", "native", "io_uring"), "how QEMU reads and writes the data disk"),
@@ -130,7 +131,7 @@ class Qemu(Environment):
         deadline = started + context.boot_limit_s
         process = stack.enter_context(spawn(argv, how))
         vcpus = start_vcpus(context) if outside else ()
-        watch = BootWatch("QEMU", console_file(context), log, process.poll)
+        watch = BootWatch("QEMU", console_file(context), (log,), process.poll)
         ready = watch.wait_ready(started + context.first_sign_s, deadline)
         with failing_as("agent"):
             agent = stack.enter_context(open_agent(connect(agent_socket(context), CONNECT_LIMIT_S)))
@@ -162,8 +163,7 @@ class QemuInstance(GuestInstance):
         self.vmm_growth_bytes = TRANSLATION_MIB << 20 if context.emulated else 0
 
     def exited(self) -> str:
-        waits_until(lambda: self.vmm.watch.poll() is not None, EXIT_NOTICE_S)
-        return self.vmm.watch.exited()
+        return self.vmm.watch.exited_soon()
 
     def prove_limits(self) -> tuple[Fact, ...]:
         acceleration = self.vmm.monitor.execute("query-kvm")

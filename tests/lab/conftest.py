@@ -30,10 +30,14 @@ class Lent:
     board: Board
     fleet: Path
 
-    def run(self, command: str, stdin: bytes = b"") -> str:
+    def run(self, command: str, stdin: bytes = b"", limit_s: float = COMMAND_LIMIT_S) -> str:
         """Run a shell command on the board; CommandFailed with its words when it fails."""
         argv = [*ssh_argv(self.board), command]
-        return run(argv, timeout_s=COMMAND_LIMIT_S, stdin=stdin).stdout.decode(errors="replace")
+        return run(argv, timeout_s=limit_s, stdin=stdin).stdout.decode(errors="replace")
+
+    def read(self, path: str) -> bytes:
+        """A file of the board's."""
+        return run([*ssh_argv(self.board), f"cat {path}"], timeout_s=COMMAND_LIMIT_S).stdout
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -29,6 +29,15 @@ def test_life_of_a_boot(path: Path) -> None:
     assert campaign.device.acts == life * BLOCKS
 
 
+def test_the_layers_own_counters_stand_with_each_trial(path: Path) -> None:
+    campaign = Campaign(path, made_study({"native": {}}, points=2))
+    campaign.run()
+    gained = campaign.file.rows("SELECT value FROM facts WHERE scope = 'trial' AND name = 'evidence.runs'")
+    assert [row["value"] for row in gained] == [1.0] * BLOCKS * 2
+    written = campaign.file.rows("SELECT content FROM raw_output WHERE name = 'evidence.fake.log'")
+    assert len(written) == BLOCKS * 2
+
+
 def test_every_cell_is_measured_once(path: Path) -> None:
     campaign = Campaign(path, made_study({"native": {}, "slow": {"factor": 0.5}}))
     assert campaign.run() in (CampaignState.BLOCKS, CampaignState.WIDTH)

@@ -1,9 +1,17 @@
-"""What the survey makes of a device that is itself emulated."""
+"""What the survey makes of KVM, of what needs it, and of a device that is itself emulated."""
 
 from __future__ import annotations
 
-from primetime.campaign.survey import on_emulated
+from pathlib import Path
+
+import pytest
+
+from primetime.campaign import survey
+from primetime.campaign.device import BootStart
+from primetime.campaign.fake_device import FakeDevice
+from primetime.campaign.survey import on_emulated, try_environment
 from primetime.environments import environment
+from primetime.environments.fake import FakeEnvironment
 from primetime.model import EnvironmentSpec, Usability, Usable
 
 NATIVE = environment(EnvironmentSpec("native", "native"))
@@ -32,3 +40,30 @@ def test_a_guest_without_kvm_keeps_its_reason() -> None:
 def test_what_does_not_run_stays_so() -> None:
     missing = Usability("qemu", Usable.NO, "qemu is missing", "apt-get install qemu")
     assert on_emulated(missing, QEMU, "x86") == missing
+
+
+class Microvm(FakeEnvironment):
+    """A fake with a guest kernel that nothing emulates."""
+
+    guest_kernel = True
+
+
+def with_kvm(monkeypatch: pytest.MonkeyPatch, path: Path) -> None:
+    monkeypatch.setattr(survey, "KVM", path)
+
+
+def test_what_cannot_be_emulated_needs_kvm(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    with_kvm(monkeypatch, tmp_path / "absent")
+    device, member = FakeDevice(), Microvm(EnvironmentSpec("fc", "fake", {}))
+    found = try_environment(device, member, BootStart(1))
+    assert (found.state, found.reason) == (Usable.NO, "it needs KVM: there is no /dev/kvm")
+    assert device.acts == []
+
+
+def test_what_cannot_be_emulated_is_tried_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "kvm").touch()
+    with_kvm(monkeypatch, tmp_path / "kvm")
+    device, member = FakeDevice(), Microvm(EnvironmentSpec("fc", "fake", {"fail_boots": 9}))
+    found = try_environment(device, member, BootStart(1))
+    assert (found.state, found.reason) == (Usable.NO, "fake start: it was told to fail")
+    assert device.acts == ["boot fc"]
