@@ -6,27 +6,22 @@ import os
 import platform
 import subprocess
 import tempfile
-import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from posixpath import dirname
 
-from primetime.campaign.device import BootStart
-from primetime.campaign.linux_device import Opening
-from primetime.campaign.opening import open_device
-from primetime.campaign.study_file import load_study
 from primetime.environments import environment
-from primetime.environments.base import Instance
+from primetime.environments.base import Attachment, BootContext, Connection, Instance
 from primetime.errors import CommandFailed, UserError
 from primetime.host.cgroup import Cgroup
-from primetime.host.lock import device_lock
 from primetime.host.process import Placement, Spawning, run, spawn
 from primetime.host.undo import open_ledger
+from primetime.host.volume import make_file_system, write_fully
 from primetime.images.cache import Cache
 from primetime.images.guest import build_guest_images
-from primetime.model import Command
+from primetime.model import Command, EnvironmentSpec, Limits
 from primetime.workloads.files import PROGRAM
 
 MIB = 2**20
@@ -37,20 +32,8 @@ DISK = 1024 * MIB
 EAGER = "lazy_itable_init=0,lazy_journal_init=0"  # as in every volume of primetime
 LIMIT_S = 900.0
 GUEST_PREFIX = "/data/fb"
-BOOT = 63100
 SHARES = {1: ("cpu.shares", "16384"), 2: ("cpu.weight", "1600")}  # by the cgroup version: 16 times the usual
-STUDY = """
-[limits]
-memory = "768MiB"
-[volume]
-path = "/var/tmp/primetime-bench-volume"
-size = "512MiB"
-[network]
-peer = ""
-[environments.qemu]
-[[points]]
-workload = "idle"
-"""
+GUEST_MEMORY = 768 * MIB
 
 
 class Place(ABC):
@@ -174,17 +157,26 @@ def prepared_systems() -> Iterator[None]:
 
 
 @contextmanager
+def own_group(name: str, cpu: int) -> Iterator[Cgroup]:
+    """A cgroup with one CPU, and most of it."""
+    group = Cgroup(f"{OWN}-{name}")
+    try:
+        group.create()
+        filename, shares = SHARES[group.hierarchy.version]
+        group.file("cpu", filename).write_text(shares)
+        group.set_cpus([cpu])
+        yield group
+    finally:
+        group.remove()
+
+
+@contextmanager
 def on_host(name: str) -> Iterator[Place]:
-    """native, or cgroup: with little memory. Either has one CPU, as the guest has, and most of it."""
+    """native, or cgroup: with little memory."""
     groups, placements = {}, {}
     with ExitStack() as stack:
         for system, limit in LITTLE.items():
-            group = Cgroup(f"{OWN}-{name}-{system}")
-            stack.callback(group.remove)
-            group.create()
-            filename, shares = SHARES[group.hierarchy.version]
-            group.file("cpu", filename).write_text(shares)
-            group.set_cpus([max(os.sched_getaffinity(0))])
+            group = stack.enter_context(own_group(f"{name}-{system}", max(os.sched_getaffinity(0))))
             if name == "cgroup":
                 group.set_memory(limit)
             groups[system] = group
@@ -193,33 +185,31 @@ def on_host(name: str) -> Iterator[Place]:
 
 
 @contextmanager
-def held_device() -> Iterator[None]:
-    """Hold the device's lock, waiting for others; UserError when they take too long."""
-    deadline = time.monotonic() + LIMIT_S
-    with ExitStack() as stack:
-        while True:
-            try:
-                stack.enter_context(device_lock("bench"))
-                break
-            except UserError:
-                if time.monotonic() > deadline:
-                    raise
-                time.sleep(2.0)
-        yield
-
-
-@contextmanager
 def guest() -> Iterator[Place]:
-    """A fresh emulated guest; the device's lock is held as long as it lives."""
-    with tempfile.TemporaryDirectory() as directory, held_device():
-        path = Path(directory, "bench.toml")
-        path.write_text(STUDY)
-        study = load_study(str(path))
-        images = build_guest_images(Cache(), platform.machine(), study.images, lambda _: None)
-        member = environment(study.environments[0])
-        ledger = open_ledger()
-        with (
-            open_device(Opening(study, images, (member,), ledger)) as device,
-            device.boot(member, BootStart(BOOT, emulated=True)) as instance,
-        ):
+    """A fresh emulated guest with one CPU, its disk in memory. It has an interface that leads nowhere."""
+    images = build_guest_images(Cache(), platform.machine(), {}, lambda _: None)
+    name = f"pb{os.getpid()}"[:15]
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as directory, ExitStack() as stack:
+        disk = Path(directory, "disk.img")
+        write_fully(disk, DISK // 2)
+        make_file_system(disk, discard=False)
+        run(["ip", "tuntap", "add", name, "mode", "tap"], timeout_s=LIMIT_S)
+        stack.callback(run, ["ip", "link", "delete", name], timeout_s=LIMIT_S)
+        cpu = min(os.sched_getaffinity(0))
+        group = stack.enter_context(own_group("vm", cpu))
+        context = BootContext(
+            name=name,
+            limits=Limits(1, (cpu,), GUEST_MEMORY, 64 * MIB),
+            volume=disk,
+            connection=Connection(Attachment.TAP, "198.18.250.2", 24, "198.18.250.1", "02:00:00:00:fb:02", name, ""),
+            images=images,
+            cgroup=group,
+            directory=Path(directory),
+            ledger=open_ledger(Path(directory, "ledger")),
+            emulated=True,
+            first_sign_s=LIMIT_S,
+            boot_limit_s=LIMIT_S,
+        )
+        member = environment(EnvironmentSpec("qemu", "qemu", {}))
+        with member.boot(context) as instance:
             yield Guest(instance)
