@@ -10,7 +10,7 @@ from typing import cast
 import pytest
 
 from primetime.environments import environment
-from primetime.environments.base import BootContext
+from primetime.environments.base import Attachment, BootContext
 from primetime.environments.bundle import BundlePlan
 from primetime.environments.runc_in_vm import nested_config
 from primetime.errors import UserError
@@ -20,7 +20,7 @@ from primetime.model import EnvironmentSpec, Limits
 def plan(data: Path | None) -> BundlePlan:
     parts = {
         "limits": Limits(1, (1,), 256 << 20, 0),
-        "connection": SimpleNamespace(namespace=""),
+        "connection": SimpleNamespace(namespace="", attachment=Attachment.TAP),
         "cgroup": SimpleNamespace(name="primetime/b1"),
         "name": "b1",
     }
