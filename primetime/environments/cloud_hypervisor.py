@@ -32,7 +32,7 @@ from primetime.environments.vmm import BINARY, MicrovmInstance, Vmm
 from primetime.environments.vsock import AGENT_PORT, open_guest_agent
 from primetime.environments.watching import BootWatch
 from primetime.errors import BootFailed
-from primetime.host.hypervisor import HypervisorHost, Version
+from primetime.host.hypervisor import HypervisorHost
 from primetime.host.process import Spawning, spawn
 from primetime.model import Evidence, Fact
 
@@ -63,16 +63,14 @@ class CloudHypervisor(Vmm):
         BINARY,
     )
 
-    def printed_name(self) -> str:
-        parts = [
-            setting.name if self.values[setting.name] is True else f"{setting.name} {self.values[setting.name]}"
+    def notes(self) -> tuple[str, ...]:
+        return tuple(
+            setting.name if value is True else f"{setting.name} off" if value is False else f"{setting.name} {value}"
             for setting in self.settings
-            if setting != BINARY and self.values[setting.name] != setting.default
-        ]
-        words = ", ".join(part.replace(" False", " off") for part in parts)
-        return f"{self.spec.label} ({words})" if words else self.spec.label
+            if setting != BINARY and (value := self.values[setting.name]) != setting.default
+        )
 
-    def known_troubles(self, host: HypervisorHost, version: Version) -> Iterator[Trouble]:  # noqa: ARG002
+    def host_troubles(self, host: HypervisorHost) -> Iterator[Trouble]:
         yield from cloud_hypervisor_troubles(host)
 
     def start(self, context: BootContext, stack: ExitStack) -> GuestInstance:

@@ -38,7 +38,7 @@ from primetime.environments.firecracker_config import (
 )
 from primetime.environments.firecracker_guest import FirecrackerInstance, Running
 from primetime.environments.jail import jail, jail_troubles, jailer_argv
-from primetime.environments.known_bad import Trouble, firecracker_troubles
+from primetime.environments.known_bad import Trouble, firecracker_host_troubles, firecracker_troubles
 from primetime.environments.microvm_host import bootable_kernel, reserved_huge_pages, set_mtu
 from primetime.environments.vmm import BINARY, Vmm
 from primetime.environments.vsock import AGENT_PORT, open_guest_agent
@@ -48,7 +48,7 @@ from primetime.host.process import Spawning, spawn
 from primetime.images.tools import find_tool
 
 STOP_S = 5.0
-NAMED = {"cache_type": "Unsafe", "io_engine": "Async", "huge_pages": "2M"}  # values that stand in the name themselves
+NAMED = {"io_engine": "Async", "huge_pages": "2M"}  # values that stand in the name themselves
 SWITCHES = ("pci", "jailer")
 LIMITERS = ("disk_bandwidth", "disk_ops", "net_bandwidth", "mtu")
 
@@ -62,7 +62,13 @@ class Firecracker(Vmm):
     most_cpus = 32
     vmm_reserve_bytes = 48 * 1024 * 1024
     settings = (
-        Setting("cache_type", "Writeback", ("Writeback", "Unsafe"), "whether the guest's flushes reach the host"),
+        Setting(
+            "cache_type",
+            "Writeback",
+            ("Writeback", "Unsafe"),
+            "whether the guest's flushes reach the host",
+            ("Unsafe",),
+        ),
         Setting("io_engine", "Sync", ("Sync", "Async"), "how Firecracker reads and writes the data disk"),
         Setting("pci", False, (), "virtio devices on PCI"),
         Setting("huge_pages", "None", ("None", "2M"), "what backs the guest's memory"),
@@ -78,13 +84,15 @@ class Firecracker(Vmm):
         Setting("jailer_binary", "", (), "the whole path of a jailer of your own"),
     )
 
-    def printed_name(self) -> str:
+    def notes(self) -> tuple[str, ...]:
         parts = [value for name, value in NAMED.items() if self.values[name] == value]
         parts += [name for name in SWITCHES if self.values[name]]
-        parts += [f"{name} {self.values[name]}" for name in LIMITERS if self.values[name]]
-        return f"{self.spec.label} ({', '.join(parts)})" if parts else self.spec.label
+        return (*parts, *(f"{name} {self.values[name]}" for name in LIMITERS if self.values[name]))
 
-    def known_troubles(self, host: HypervisorHost, version: Version) -> Iterator[Trouble]:
+    def host_troubles(self, host: HypervisorHost) -> Iterator[Trouble]:
+        yield from firecracker_host_troubles(host, self.values)
+
+    def version_troubles(self, host: HypervisorHost, version: Version) -> Iterator[Trouble]:
         yield from firecracker_troubles(host, version, self.values)
         if self.values["jailer"]:
             yield from jail_troubles(self.jailer(), self.found().path)

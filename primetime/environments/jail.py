@@ -7,6 +7,7 @@ the jail's user for the time of the boot. Source: Firecracker docs/jailer.md (1.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import stat
 import struct
@@ -24,6 +25,8 @@ from primetime.host.process import run
 USER = 61700  # nobody's: between systemd's dynamic users and its containers'
 SIZE = "64m"  # Firecracker's own program and its files
 MOUNT_LIMIT_S = 20.0
+TUNSETIFF, TUNSETOWNER = 0x400454CA, 0x400454CC
+TAP_FLAGS = 0x0002 | 0x1000 | 0x4000  # IFF_TAP, IFF_NO_PI, IFF_VNET_HDR
 INTERPRETER = 3  # PT_INTERP
 KERNEL, INITRD, USERLAND, VOLUME = "kernel", "initrd", "userland", "volume"
 
@@ -40,6 +43,7 @@ def jail(context: BootContext, program: Path, kernel: Path) -> Iterator[Places]:
         for name, path in ((KERNEL, kernel), (INITRD, context.images.initrd), (USERLAND, context.images.disk)):
             bind(path, root / name)
         lend_volume(context.volume, root / VOLUME)
+        lend_tap(context.connection.interface)
         own = root / "own"
         own.mkdir()
         os.chown(own, USER, USER)
@@ -64,6 +68,21 @@ def lend_volume(volume: Path, place: Path) -> None:
     os.chown(volume, USER, USER)
     place.touch()
     run(["mount", "--bind", str(volume), str(place)], timeout_s=MOUNT_LIMIT_S)
+
+
+def lend_tap(interface: str) -> None:
+    """Make the jail's user the owner of a tap, who alone may attach to it without privileges. OSError.
+
+    It must be asked for with the flags it was made with (host/network.py). Source: Linux tun.rst, if_tun.h.
+    """
+    if not interface:
+        return
+    descriptor = os.open("/dev/net/tun", os.O_RDWR | os.O_CLOEXEC)
+    try:
+        fcntl.ioctl(descriptor, TUNSETIFF, struct.pack("16sH22x", interface.encode(), TAP_FLAGS))
+        fcntl.ioctl(descriptor, TUNSETOWNER, USER)
+    finally:
+        os.close(descriptor)
 
 
 def jailer_argv(context: BootContext, jailer: Path, program: Path) -> list[str]:

@@ -33,6 +33,10 @@ def firecracker_troubles(host: HypervisorHost, version: Version, values: Mapping
     """Yield what is known against this Firecracker with these settings on this host."""
     yield from of_version(version, values)
     yield from of_pages(host, version)
+
+
+def firecracker_host_troubles(host: HypervisorHost, values: Mapping[str, Scalar]) -> Iterator[Trouble]:
+    """Yield what is known against any Firecracker with these settings on this host."""
     yield from of_kernel(host, values)
     if values["pci"] and host.gic == 2:
         reason = "pci = true needs GICv3 or x86: on this host's GICv2 every virtio device fails (mvm#3577)"

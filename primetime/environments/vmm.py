@@ -40,26 +40,30 @@ class Vmm(Environment):
                 raise UserError(f"{where}: {setting.name} cannot be negative", setting.help)
 
     @abstractmethod
-    def known_troubles(self, host: HypervisorHost, version: Version) -> Iterator[Trouble]:
-        """Yield what is known against this version with these settings on a host."""
+    def host_troubles(self, host: HypervisorHost) -> Iterator[Trouble]:
+        """Yield what is known against any version of the program, with these settings, on a host."""
+
+    def version_troubles(self, host: HypervisorHost, version: Version) -> Iterator[Trouble]:  # noqa: ARG002
+        """Yield what is known against this version; nothing by default."""
+        yield from ()
 
     @abstractmethod
     def start(self, context: BootContext, stack: ExitStack) -> GuestInstance:
         """Start it and wait until the guest is ready and its agent answers. Raises BootFailed."""
 
     def missing(self) -> Usability | None:
+        host = hypervisor_host()
         try:
-            troubles = self.troubles()
+            troubles = [trouble for trouble in self.host_troubles(host) if trouble.fatal]  # no program mends these
+            troubles = troubles or [trouble for trouble in self.troubles() if trouble.fatal]
         except UserError as error:
             return Usability(self.kind, Usable.NO, error.message, error.hint)
-        for trouble in troubles:
-            if trouble.fatal:
-                return Usability(self.kind, Usable.NO, trouble.reason, trouble.remedy)
-        return None
+        return Usability(self.kind, Usable.NO, troubles[0].reason, troubles[0].remedy) if troubles else None
 
     def troubles(self) -> tuple[Trouble, ...]:
         """What is known against this program with these settings on this host. UserError without a program."""
-        return tuple(self.known_troubles(hypervisor_host(), self.found().version))
+        host = hypervisor_host()
+        return (*self.version_troubles(host, self.found().version), *self.host_troubles(host))
 
     def found(self) -> VmmProgram:
         """The program, looked for once. UserError when there is none that starts here."""

@@ -10,7 +10,7 @@ from typing import Any, cast
 
 import pytest
 
-from primetime.environments import environment
+from primetime.environments import environment, vmm
 from primetime.environments.base import Attachment, BootContext, Connection, Environment
 from primetime.environments.firecracker_config import (
     Places,
@@ -22,7 +22,12 @@ from primetime.environments.firecracker_config import (
 )
 from primetime.environments.firecracker_metrics import MetricsFile
 from primetime.environments.jail import cgroup_words, needs_loader
-from primetime.environments.known_bad import cloud_hypervisor_troubles, firecracker_troubles
+from primetime.environments.known_bad import (
+    Trouble,
+    cloud_hypervisor_troubles,
+    firecracker_host_troubles,
+    firecracker_troubles,
+)
 from primetime.environments.microvm_host import bootable_kernel
 from primetime.environments.vmm_program import find_vmm, told_version
 from primetime.errors import BootFailed, UserError
@@ -51,6 +56,11 @@ def context(connection: Connection = WIRED) -> BootContext:
 def config(connection: Connection = WIRED, **settings: Scalar) -> dict[str, Any]:
     where = context(connection)
     return machine_config(where, unjailed(where, Path("/k")), made(**settings).values)
+
+
+def troubles(host: HypervisorHost, version: tuple[int, ...], settings: dict[str, Scalar]) -> list[Trouble]:
+    values = made(**settings).values
+    return [*firecracker_troubles(host, version, values), *firecracker_host_troubles(host, values)]
 
 
 def test_the_whole_machine_is_said() -> None:
@@ -123,9 +133,9 @@ def test_in_a_jail_paths_are_those_of_the_jail(tmp_path: Path) -> None:
 
 def test_a_name_says_what_is_not_the_default() -> None:
     assert made().printed_name() == "fc"
-    assert made(cache_type="Unsafe").printed_name() == "fc (Unsafe)"
+    assert made(cache_type="Unsafe").printed_name() == "fc (cache_type=Unsafe)"
     printed = made(cache_type="Unsafe", io_engine="Async", pci=True, jailer=True, mtu=1400).printed_name()
-    assert printed == "fc (Unsafe, Async, pci, jailer, mtu 1400)"
+    assert printed == "fc (Async, pci, jailer, mtu 1400, cache_type=Unsafe)"
 
 
 def test_counters_are_added_over_lines() -> None:
@@ -186,7 +196,7 @@ def test_a_line_that_is_being_written_waits(tmp_path: Path) -> None:
 def test_known_trouble_is_said(
     host: HypervisorHost, version: tuple[int, ...], settings: dict[str, Scalar], words: str, fatal: bool
 ) -> None:
-    [trouble] = firecracker_troubles(host, version, made(**settings).values)
+    [trouble] = troubles(host, version, settings)
     assert words in trouble.reason
     assert trouble.fatal is fatal
     assert trouble.remedy
@@ -203,7 +213,7 @@ def test_known_trouble_is_said(
     ],
 )
 def test_what_works_is_not_refused(host: HypervisorHost, settings: dict[str, Scalar]) -> None:
-    assert list(firecracker_troubles(host, CURRENT, made(**settings).values)) == []
+    assert troubles(host, CURRENT, settings) == []
 
 
 def test_cloud_hypervisor_is_refused_on_gicv2() -> None:
@@ -211,6 +221,13 @@ def test_cloud_hypervisor_is_refused_on_gicv2() -> None:
     assert trouble.fatal
     assert "GICv3" in trouble.reason
     assert [*cloud_hypervisor_troubles(HOST), *cloud_hypervisor_troubles(replace(HOST, gic=3))] == []
+
+
+def test_what_no_program_mends_is_said_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(vmm, "hypervisor_host", lambda: replace(HOST, gic=2))
+    lacking = environment(EnvironmentSpec("clh", "cloud-hypervisor", {"binary": "/absent"})).missing()
+    assert lacking is not None
+    assert "GICv3" in lacking.reason
 
 
 def test_a_program_that_is_not_there_is_a_reason_with_a_remedy(tmp_path: Path) -> None:
