@@ -101,8 +101,6 @@ class Kata(Environment):
     @contextmanager
     def boot(self, context: BootContext) -> Iterator[Instance]:
         installation = find_installation(self.choice)
-        if context.emulated:
-            raise BootFailed("KVM", "Kata needs hardware virtualisation; it has no emulation")
         if installation is None:
             raise BootFailed("kata", "the installation is gone")
         text = drop_in(self.choice, context.limits, context.boot_limit_s)

@@ -14,6 +14,7 @@ from primetime.host.undo import mounts_below, unmount
 
 LIMIT_S = 60.0
 BRIDGE = "docker0"
+SHIMS = Path("/run/containerd/s")
 FORWARDING = Path("/proc/sys/net/ipv4/ip_forward")
 NEEDED = ("dockerd", "docker", "containerd", "runc", "iptables", "nft")
 
@@ -35,8 +36,9 @@ def tables() -> set[str]:
 @contextmanager
 def docker_daemon(directory: Path) -> Iterator[Path]:
     """Start dockerd and yield its socket. `directory`: on a disk, since overlay2 wants one."""
-    before, forwarding, shims = tables(), FORWARDING.read_text(), Path("/run/containerd").exists()
+    before, forwarding, shims = tables(), FORWARDING.read_text(), SHIMS.parent.exists()
     directory.mkdir(parents=True)
+    SHIMS.mkdir(parents=True, exist_ok=True)  # the engine's shims would, and it stays as long as the engine
     socket = directory / "docker.sock"
     argv = ["dockerd", "--host", f"unix://{socket}", "--data-root", str(directory / "data"), "--exec-root",
             str(directory / "exec"), "--pidfile", str(directory / "pid")]  # fmt: skip
@@ -54,7 +56,7 @@ def docker_daemon(directory: Path) -> Iterator[Path]:
         clean(directory, before)
         FORWARDING.write_text(forwarding)
         if not shims:
-            shutil.rmtree("/run/containerd", ignore_errors=True)
+            shutil.rmtree(SHIMS.parent, ignore_errors=True)
 
 
 def answers(socket: Path) -> bool:

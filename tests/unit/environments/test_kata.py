@@ -5,13 +5,11 @@ from __future__ import annotations
 import socket
 import tomllib
 from pathlib import Path
-from types import SimpleNamespace
 from typing import cast
 
 import pytest
 
 from primetime.environments import environment
-from primetime.environments.base import BootContext
 from primetime.environments.kata import version_in
 from primetime.environments.kata_config import (
     KataChoice,
@@ -23,7 +21,7 @@ from primetime.environments.kata_config import (
 from primetime.environments.kata_container import open_flags, root_device
 from primetime.environments.kata_leftovers import kata_acts, still_there
 from primetime.environments.syslog import reading_syslog
-from primetime.errors import BootFailed, UserError
+from primetime.errors import UserError
 from primetime.host.undo import open_ledger
 from primetime.model import EnvironmentSpec, Limits, Scalar
 
@@ -138,15 +136,6 @@ def test_without_an_installation_it_says_what_mends_it() -> None:
                                                       "shared_fs": "virtio-fs"})).missing()  # fmt: skip
     assert found is not None
     assert found.remedy
-
-
-def test_it_does_not_pretend_to_be_emulated() -> None:
-    member = environment(EnvironmentSpec("k", "kata", {"install": "/nowhere"}))
-    with (
-        pytest.raises(BootFailed, match="no emulation"),
-        member.boot(cast(BootContext, SimpleNamespace(emulated=True))),
-    ):
-        pass
 
 
 def test_what_lies_under_the_root_is_read_from_the_mounts() -> None:
