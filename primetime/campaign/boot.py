@@ -7,6 +7,7 @@ from contextlib import ExitStack, contextmanager
 from posixpath import dirname
 
 from primetime.campaign.device import BootStart, Device
+from primetime.campaign.metering import AFTER, BEFORE, IDLE_ENVIRONMENT, IDLE_HOST, Metering
 from primetime.campaign.proof import prove_threads, seen_inside
 from primetime.campaign.trial import Booted, Trial
 from primetime.environments.base import DATA_DIRECTORY, FILE_LIMIT_S, Environment, Instance, failing_as
@@ -32,23 +33,38 @@ class Boot:
         self.how = how
         self.boot_id = how.number
         self.phases: list[Phase] = []
+        self.metering = Metering(campaign, device, self.boot_id)
 
     def carry_out(self, trials: Mapping[int, Point], tell: TrialListener) -> None:
         """Measure `trials` (trial id → point) in order. Raises BootFailed, EnvironmentDied, Interrupted."""
         written = self.device.written_bytes()
         try:
-            with self.phase("settle"):
-                self.note(self.device.settle())
-            with ExitStack() as stack:
-                with self.phase("start"):
-                    instance = stack.enter_context(self.device.boot(self.environment, self.how))
-                with keeping_console(instance):
-                    self.measure(instance, trials, tell)
-                stopped_from = self.device.now()
-            self.phases.append(Phase("stop", stopped_from, self.device.now()))
+            with self.metering.recording():
+                self.metered(trials, tell)
         finally:
             self.note((Fact(WRITTEN, self.device.written_bytes() - written),))
             self.campaign.add_phases(self.boot_id, self.phases)
+
+    def metered(self, trials: Mapping[int, Point], tell: TrialListener) -> None:
+        """Pulses, then the gate: what heats the device comes before it cools down (contract §10)."""
+        with self.phase(BEFORE):
+            self.metering.pulses()
+        with self.phase("settle"):
+            self.metering.settle_after()
+            self.note(self.device.settle())
+        with self.phase(IDLE_HOST):
+            self.metering.idle()
+        with ExitStack() as stack:
+            with self.phase("start"):
+                instance = stack.enter_context(self.device.boot(self.environment, self.how))
+            with keeping_console(instance):
+                self.measure(instance, trials, tell)
+            stopped_from = self.device.now()
+        self.phases.append(Phase("stop", stopped_from, self.device.now()))
+        self.metering.settle_after()
+        with self.phase(AFTER):
+            self.metering.pulses()
+        self.metering.settle_after()
 
     def measure(self, instance: Instance, trials: Mapping[int, Point], tell: TrialListener) -> None:
         """Everything that happens while the environment is up."""
@@ -73,12 +89,21 @@ class Boot:
                 self.serve(stack, recipes)
             with self.phase("layout"):
                 self.lay_out(instance, recipes)
+            with self.phase(IDLE_ENVIRONMENT):
+                self.idle(instance)
             sampler = stack.enter_context(self.device.watch(instance.footprint()))
             booted = Booted(instance, sampler, figures, self.how.variation)
             for trial, point in trials.items():
                 self.one_trial(booted, trial, point, tell)
             self.note((*sampler.facts(), Fact("host.boot_id", self.device.boot_id())))
         self.note(tuple(Fact(f"evidence.{name}", value) for name, value in instance.evidence().items()))
+
+    def idle(self, instance: Instance) -> None:
+        """Let the environment be up and do nothing, where a meter watches: nothing is left to be written."""
+        if self.metering.recorder is not None:
+            instance.sync()
+            self.device.flush()
+            self.metering.idle()
 
     def recipes(self, points: Iterable[Point]) -> list[Recipe]:
         """What the points want that can be measured here."""
@@ -104,6 +129,7 @@ class Boot:
             chunks = booted.sampler.chunks()
         self.campaign.finish_trial(trial_id, result)
         self.campaign.add_chunks(self.boot_id, chunks)
+        self.metering.commit()
         tell(trial_id, point, result)
 
     def space(self, instance: Instance) -> None:

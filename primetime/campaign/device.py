@@ -6,16 +6,19 @@ order, resume, statistics and reports are tested without root.
 
 from __future__ import annotations
 
+import os
+import sys
 import time
 from abc import ABC, abstractmethod
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from primetime.campaign.variation import Variation
 from primetime.environments.base import BOOT_LIMIT_S, Environment, Instance
+from primetime.host.process import Placement, Spawning, spawn
 from primetime.instruments.sampler import Sampler
-from primetime.model import Fact, FileToPut, Footprint, Outcome, Site, Step
+from primetime.model import Fact, FileToPut, Footprint, Outcome, PowerSpec, Site, Step
 
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
@@ -38,6 +41,7 @@ class Device(ABC):
     """What a boot and a trial ask of the machine."""
 
     site: Site
+    power = PowerSpec()
 
     @abstractmethod
     def facts(self) -> tuple[Fact, ...]:
@@ -93,6 +97,15 @@ class Device(ABC):
     @abstractmethod
     def environment_cpus(self) -> frozenset[int]:
         """Return the CPUs that the environment and what serves it may use."""
+
+    def full_load(self, seconds: float) -> None:
+        """Keep every CPU of the host busy."""
+        every = frozenset(range(os.cpu_count() or 1))
+        with ExitStack() as stack:
+            for cpu in sorted(every):
+                placed = Spawning(placement=Placement(cpus=frozenset({cpu})), stop_s=1.0)
+                stack.enter_context(spawn([sys.executable, "-c", "while True: pass"], placed))
+            time.sleep(seconds)
 
     def boot_id(self) -> str:
         """Return what tells one start of the host from the next."""

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from primetime.campaign.linux_device import LinuxDevice, Opening
+from primetime.campaign.metering import meter_facts
 from primetime.campaign.opening import open_device
 from primetime.campaign.runner import Run, Runner
 from primetime.campaign.signals import interruptible
@@ -72,7 +73,7 @@ def resume(path: Path, listener: Listener) -> CampaignState:
 
 def carry_out(campaign: CampaignFile, session: Opened, listener: Listener, resumed: bool) -> CampaignState:
     """Write down what is true now, then run."""
-    campaign.add_facts(session.device.facts())
+    campaign.add_facts((*session.device.facts(), *meter_facts(campaign.study().power)))
     if not campaign.study().vary_setup:
         campaign.add_facts([Fact("variant.vary_setup", False)])
     for label, member in session.environments.items():

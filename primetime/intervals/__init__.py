@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from primetime.intervals.alignment import Alignment, align, interpolated, pulse_spans
 from primetime.intervals.holm import benjamini_hochberg, holm
 from primetime.intervals.log_ratio import (
     ALPHA,
@@ -22,7 +23,9 @@ __all__ = [
     "ALPHA",
     "LEAST",
     "LEVEL",
+    "Alignment",
     "QuantileInterval",
+    "align",
     "benjamini_hochberg",
     "blocks_to_resolve",
     "blocks_to_width",
@@ -30,9 +33,11 @@ __all__ = [
     "equivalence_p",
     "half_width",
     "holm",
+    "interpolated",
     "log_half_width",
     "log_ratio_interval",
     "log_ratios",
+    "pulse_spans",
     "quantile_interval",
     "spread",
 ]
