@@ -47,13 +47,11 @@ class Boot:
 
     def metered(self, trials: Mapping[int, Point], tell: TrialListener) -> None:
         """Pulses, then the gate: what heats the device comes before it cools down (contract §10)."""
-        with self.phase(BEFORE):
-            self.metering.pulses()
+        self.where_metered(BEFORE, self.metering.pulses)
         with self.phase("settle"):
             self.metering.settle_after()
             self.note(self.device.settle())
-        with self.phase(IDLE_HOST):
-            self.metering.idle()
+        self.where_metered(IDLE_HOST, self.metering.idle)
         with ExitStack() as stack:
             with self.phase("start"):
                 instance = stack.enter_context(self.device.boot(self.environment, self.how))
@@ -62,8 +60,7 @@ class Boot:
             stopped_from = self.device.now()
         self.phases.append(Phase("stop", stopped_from, self.device.now()))
         self.metering.settle_after()
-        with self.phase(AFTER):
-            self.metering.pulses()
+        self.where_metered(AFTER, self.metering.pulses)
         self.metering.settle_after()
 
     def measure(self, instance: Instance, trials: Mapping[int, Point], tell: TrialListener) -> None:
@@ -89,8 +86,7 @@ class Boot:
                 self.serve(stack, recipes)
             with self.phase("layout"):
                 self.lay_out(instance, recipes)
-            with self.phase(IDLE_ENVIRONMENT):
-                self.idle(instance)
+            self.where_metered(IDLE_ENVIRONMENT, lambda: self.idle(instance))
             sampler = stack.enter_context(self.device.watch(instance.footprint()))
             booted = Booted(instance, sampler, figures, self.how.variation)
             for trial, point in trials.items():
@@ -99,11 +95,16 @@ class Boot:
         self.note(tuple(Fact(f"evidence.{name}", value) for name, value in instance.evidence().items()))
 
     def idle(self, instance: Instance) -> None:
-        """Let the environment be up and do nothing, where a meter watches: nothing is left to be written."""
+        """Let the environment be up and do nothing, with nothing left to be written."""
+        instance.sync()
+        self.device.flush()
+        self.metering.idle()
+
+    def where_metered(self, name: str, act: Callable[[], None]) -> None:
+        """Do what only a meter needs, as a phase; nothing in a campaign without meters."""
         if self.metering.recorder is not None:
-            instance.sync()
-            self.device.flush()
-            self.metering.idle()
+            with self.phase(name):
+                act()
 
     def recipes(self, points: Iterable[Point]) -> list[Recipe]:
         """What the points want that can be measured here."""

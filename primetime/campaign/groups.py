@@ -15,9 +15,8 @@ BLOCK_LIMIT_S = 45 * 60.0
 def grouped(study: Study) -> Study:
     """Return the study with its points in as few groups, in order, as keep each block within the limit."""
     places = len(study.environments) + int(study.stopping.aa)
-    boots = sum(BOOT_S.get(spec.kind, GUEST_BOOT_S) for spec in study.environments) + places * (
-        study.pace.settle_s + boot_seconds(study.power)
-    )
+    around = study.pace.settle_s + boot_seconds(study.power)
+    boots = sum(BOOT_S.get(spec.kind, GUEST_BOOT_S) for spec in study.environments) + places * around
     points: list[Point] = []
     group, seconds = 0, boots
     for point in study.points:

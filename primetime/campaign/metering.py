@@ -9,6 +9,7 @@ import time
 from bisect import bisect_left
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import pairwise
 from statistics import fmean
 
 from primetime.campaign.device import Device
@@ -115,7 +116,7 @@ class Metering:
         watts = self.watts[one.name]
         if one.channels()[0].unit == JOULES:
             watts = [
-                ((t0 + t1) / 2, (j1 - j0) / (t1 - t0)) for (t0, j0), (t1, j1) in zip(watts, watts[1:], strict=False)
+                ((t0 + t1) / 2, (j1 - j0) / (t1 - t0)) for (t0, j0), (t1, j1) in pairwise(watts)
             ]
         return align(load, [sample for sample in watts if low - 10.0 <= sample[0] <= high + 10.0])
 
