@@ -115,9 +115,7 @@ class Metering:
         load = self.load[bisect_left(self.load, (low,)) : bisect_left(self.load, (high,))]
         watts = self.watts[one.name]
         if one.channels()[0].unit == JOULES:
-            watts = [
-                ((t0 + t1) / 2, (j1 - j0) / (t1 - t0)) for (t0, j0), (t1, j1) in pairwise(watts)
-            ]
+            watts = [((t0 + t1) / 2, (j1 - j0) / (t1 - t0)) for (t0, j0), (t1, j1) in pairwise(watts)]
         return align(load, [sample for sample in watts if low - 10.0 <= sample[0] <= high + 10.0])
 
 

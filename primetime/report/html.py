@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from primetime import __version__
 from primetime.analysis import Analysis
 from primetime.report.markup import Markup, join, tag
+from primetime.report.power_section import power_section
 from primetime.report.sections import (
     boot_sections,
     campaign_section,
@@ -43,6 +44,7 @@ def _article(analysis: Analysis, *, following: bool) -> Markup:
         overview(analysis),
         warning_section(analysis),
         point_sections(analysis),
+        power_section(analysis),
         boot_sections(analysis),
         exclusion_section(analysis),
         campaign_section(analysis),

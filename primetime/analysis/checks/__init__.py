@@ -22,6 +22,7 @@ from primetime.analysis.checks.facts import changed_facts
 from primetime.analysis.checks.foreign import not_known, one_run, undrained_writes
 from primetime.analysis.checks.limits import uncapped_vmm, unproved_limits
 from primetime.analysis.checks.network import memcpy_network
+from primetime.analysis.checks.power import throttled
 from primetime.analysis.checks.series import drifting, two_state_boots, unsteady
 from primetime.analysis.checks.standing import emulated, smoke, unusable
 from primetime.analysis.checks.storage import host_cached
@@ -72,6 +73,7 @@ CHECKS: tuple[Check, ...] = (
     long_blocks,
     rebooted,
     swap_on,
+    throttled,
     unconditioned,
     worn,
     device_limit,
