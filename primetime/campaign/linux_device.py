@@ -62,6 +62,7 @@ class LinuxDevice(Device):
     def __init__(self, opening: Opening, sets: CpuSets, volume: Volume, peer: Peer | None) -> None:
         study = opening.study
         self.opening = opening
+        self.power = study.power
         self.sets = sets
         cpus = sets.environment
         self.limits = Limits(len(cpus), cpus, study.limits.memory_bytes, study.limits.host_cache_bytes)
