@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import settings
 
 MARK = "required_environment"
 OPTION = "--must-run"
@@ -85,3 +86,5 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     kinds = config.getoption(OPTION)
     config.pluginmanager.register(RequiredEnvironments(frozenset(filter(None, kinds.split(",")))))
+    settings.register_profile("patient", deadline=None)  # a busy machine is no fault of the code: no timing is asserted
+    settings.load_profile("patient")
