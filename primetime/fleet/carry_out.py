@@ -71,6 +71,8 @@ def carry_out(device: FleetDevice, given: Assignment, how: Attending) -> Path:
     """
     with device_lock(f"fleet: {given.name}", directory(device.name)):
         given = recall(given.record) if given.record.exists() else remember(given)
+        if given.next_visit - time.time() > SLACK_S and not given.finished:
+            how.tell(f"it said to come in {given.next_visit - time.time():.0f} s")
         starts = failures = 0
         while not (given.finished and given.campaign.exists()):
             how.pause(given.next_visit - time.time())
