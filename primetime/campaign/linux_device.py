@@ -21,7 +21,7 @@ from primetime.host.knobs import chosen
 from primetime.host.ledger import RUN_DIRECTORY, Act, Ledger
 from primetime.host.process import run
 from primetime.host.rawdisk import limit_facts, overwrite_randomly
-from primetime.host.volume import Volume, logical_block, open_volume_facts, queue_directory
+from primetime.host.volume import Volume, logical_block, open_volume_facts, queue_directory, scheduler
 from primetime.images.guest import GuestImages
 from primetime.instruments import default_instruments, instrument_facts
 from primetime.instruments.memory import footprint_bytes
@@ -32,7 +32,7 @@ SYNC_LIMIT_S = 300.0
 SMALLEST_GUEST = 128 * 1024 * 1024
 EMULATOR_RESERVE = 192 * 1024 * 1024  # TCG's cache of translated code, and what QEMU takes more for it
 DIRTY = ("dirty_bytes", "dirty_background_bytes")
-QUEUE = ("scheduler", "read_ahead_kb", "rotational")
+QUEUE = ("read_ahead_kb", "rotational")
 WRITTEN_SECTORS, SECTOR = 6, 512  # Documentation/block/stat.rst
 CLEAN_BYTES = 1024 * 1024  # "near zero": background noise of a host that does nothing else
 CLEAN_LIMIT_S = 30.0
@@ -250,6 +250,7 @@ def guest_settings(tested: Path) -> dict[str, str]:
     found = {path: value for path, value in found.items() if value != "0"}  # 0: the ratio is in force instead
     queue = queue_directory(tested)
     if queue:
+        found["/sys/block/vdb/queue/scheduler"] = scheduler(queue)
         found.update({f"/sys/block/vdb/queue/{name}": chosen(queue / name) for name in QUEUE})
     return found
 
