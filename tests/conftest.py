@@ -89,5 +89,3 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     kinds = config.getoption(OPTION)
     config.pluginmanager.register(RequiredEnvironments(frozenset(filter(None, kinds.split(",")))))
-    settings.register_profile("patient", deadline=None)  # a busy machine is no fault of the code: no timing is asserted
-    settings.load_profile("patient")
