@@ -6,7 +6,7 @@ import itertools
 import subprocess
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 
 from primetime.environments.base import BootContext, Instance
@@ -15,7 +15,7 @@ from primetime.environments.containerd import DEVMAPPER, Containerd, DaemonPlan,
 from primetime.environments.containerd_image import NAME
 from primetime.environments.oci import CONSOLE_TAIL, END_LIMIT_S, wait_ready
 from primetime.environments.proofs import prove_cgroup
-from primetime.errors import EnvironmentDied
+from primetime.errors import CommandTimeout, EnvironmentDied
 from primetime.host.cgroup import Cgroup
 from primetime.host.process import Spawning, run, spawn
 from primetime.model import Command, Fact, Footprint, Outcome
@@ -65,12 +65,15 @@ class CtrContainer(Instance):
     def end(self, main: subprocess.Popen[bytes]) -> None:
         """Kill the first process: the client in the foreground then takes task, container and snapshot away."""
         name = self.context.name
-        self.daemon.ctr("tasks", "kill", "--signal", "SIGKILL", name, check=False)
-        try:
-            main.wait(END_LIMIT_S)
-        except subprocess.TimeoutExpired:
-            self.daemon.ctr("tasks", "delete", "--force", name, check=False)
-            self.daemon.ctr("containers", "delete", name, check=False)
+        with suppress(
+            CommandTimeout
+        ):  # a shim that waits for its guest answers nothing: the ledger ends it by its cgroup
+            self.daemon.ctr("tasks", "kill", "--signal", "SIGKILL", name, check=False)
+            try:
+                main.wait(END_LIMIT_S)
+            except subprocess.TimeoutExpired:
+                self.daemon.ctr("tasks", "delete", "--force", name, check=False)
+                self.daemon.ctr("containers", "delete", name, check=False)
 
     def footprint(self) -> Footprint:
         return Footprint(cgroups=(self.context.cgroup.name,), interfaces=(self.context.connection.interface,))
