@@ -14,7 +14,7 @@ from primetime.campaign.far_peer import wire_facts
 from primetime.campaign.guest_kernel import guest_settings, kernel_facts
 from primetime.campaign.peer import Peer
 from primetime.campaign.peer_service import PeerUse
-from primetime.campaign.quiet import busy_fraction, hottest
+from primetime.campaign.quiet import busy_fraction, dirty_bytes, hottest
 from primetime.campaign.survey import absent_programs
 from primetime.environments.base import Attachment, BootContext, Connection, Environment, Instance, Storage
 from primetime.errors import BootFailed, UndoFailed, UserError
@@ -277,13 +277,6 @@ class LinuxDevice(Device):
         if self.peer is None:
             raise UserError("this study has no peer", 'set network.peer = "namespace" in the study')
         return self.peer
-
-
-def dirty_bytes() -> int:
-    """The host's Dirty + Writeback, in bytes."""
-    with Path("/proc/meminfo").open(encoding="ascii") as lines:
-        fields = dict(line.split(":", 1) for line in lines)
-    return sum(int(fields[name].split()[0]) * 1024 for name in ("Dirty", "Writeback"))
 
 
 def verify_ended(cgroup: Cgroup) -> None:
