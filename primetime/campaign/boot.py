@@ -8,6 +8,7 @@ from posixpath import dirname
 
 from primetime.campaign.device import BootStart, Device
 from primetime.campaign.inside import seen_inside
+from primetime.campaign.metering import AFTER, BEFORE, IDLE_ENVIRONMENT, IDLE_HOST, Metering
 from primetime.campaign.proof import prove_threads
 from primetime.campaign.trial import Booted, Trial
 from primetime.environments.base import (
@@ -40,23 +41,35 @@ class Boot:
         self.how = how
         self.boot_id = how.number
         self.phases: list[Phase] = []
+        self.metering = Metering(campaign, device, self.boot_id)
 
     def carry_out(self, trials: Mapping[int, Point], tell: TrialListener) -> None:
         """Measure `trials` (trial id → point) in order. Raises BootFailed, EnvironmentDied, Interrupted."""
         written = self.device.written_bytes()
         try:
-            with self.phase("settle"):
-                self.note(self.device.settle())
-            with ExitStack() as stack:
-                with self.phase("start"):
-                    instance = stack.enter_context(self.device.boot(self.environment, self.how))
-                with keeping_console(instance):
-                    self.measure(instance, trials, tell)
-                stopped_from = self.device.now()
-            self.phases.append(Phase("stop", stopped_from, self.device.now()))
+            with self.metering.recording():
+                self.metered(trials, tell)
         finally:
             self.note((Fact(WRITTEN, self.device.written_bytes() - written),))
             self.campaign.add_phases(self.boot_id, self.phases)
+
+    def metered(self, trials: Mapping[int, Point], tell: TrialListener) -> None:
+        """Pulses, then the gate: what heats the device comes before it cools down (contract §10)."""
+        self.where_metered(BEFORE, self.metering.pulses)
+        with self.phase("settle"):
+            self.metering.settle_after()
+            self.note(self.device.settle())
+        self.where_metered(IDLE_HOST, self.metering.idle)
+        with ExitStack() as stack:
+            with self.phase("start"):
+                instance = stack.enter_context(self.device.boot(self.environment, self.how))
+            with keeping_console(instance):
+                self.measure(instance, trials, tell)
+            stopped_from = self.device.now()
+        self.phases.append(Phase("stop", stopped_from, self.device.now()))
+        self.metering.settle_after()
+        self.where_metered(AFTER, self.metering.pulses)
+        self.metering.settle_after()
 
     def measure(self, instance: Instance, trials: Mapping[int, Point], tell: TrialListener) -> None:
         """Everything that happens while the environment is up."""
@@ -82,6 +95,7 @@ class Boot:
                 self.serve(stack, recipes)
             with self.phase("layout"):
                 self.lay_out(instance, recipes)
+            self.where_metered(IDLE_ENVIRONMENT, lambda: self.idle(instance))
             sampler = stack.enter_context(self.device.watch(instance.footprint()))
             booted = Booted(instance, sampler, figures, self.how.variation)
             first, began = instance.clock_offset(), self.device.now()
@@ -99,6 +113,18 @@ class Boot:
         self.campaign.add_clock(
             ClockRelation(f"guest-boot-{self.boot_id}", "monotonic", -first.offset_s, drift, first.within_s)
         )
+
+    def idle(self, instance: Instance) -> None:
+        """Let the environment be up and do nothing, with nothing left to be written."""
+        instance.sync()
+        self.device.flush()
+        self.metering.idle()
+
+    def where_metered(self, name: str, act: Callable[[], None]) -> None:
+        """Do what only a meter needs, as a phase; nothing in a campaign without meters."""
+        if self.metering.recorder is not None:
+            with self.phase(name):
+                act()
 
     def recipes(self, points: Iterable[Point]) -> list[Recipe]:
         """What the points want that can be measured here."""
@@ -125,6 +151,7 @@ class Boot:
             self.campaign.add_facts(trial.evidence)
         self.campaign.finish_trial(trial_id, result)
         self.campaign.add_chunks(self.boot_id, chunks)
+        self.metering.commit()
         tell(trial_id, point, result)
         if not reason and member.recipe(point, self.device.site).writes:
             with self.phase("rest"):

@@ -6,9 +6,11 @@ order, resume, statistics and reports are tested without root.
 
 from __future__ import annotations
 
+import os
+import sys
 import time
 from abc import ABC, abstractmethod
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,8 +18,9 @@ from primetime.campaign.peer_service import PeerUse
 from primetime.campaign.variation import Variation
 from primetime.environments.base import BOOT_LIMIT_S, Environment, Instance
 from primetime.host.facts import machine_emulation
+from primetime.host.process import Placement, Spawning, spawn
 from primetime.instruments.sampler import Sampler
-from primetime.model import Fact, FileToPut, Footprint, Outcome, Site, Step
+from primetime.model import Fact, FileToPut, Footprint, Outcome, PowerSpec, Site, Step
 
 EMULATED_BOOT_LIMIT_S = 360.0  # under the KVM of an emulated device, on a loaded host
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
@@ -47,6 +50,7 @@ class Device(ABC):
     """What a boot and a trial ask of the machine."""
 
     site: Site
+    power = PowerSpec()
 
     @abstractmethod
     def facts(self) -> tuple[Fact, ...]:
@@ -118,6 +122,15 @@ class Device(ABC):
     def hops(self, footprint: Footprint) -> tuple[Fact, ...]:  # noqa: ARG002 - a fake has no network
         """Return facts of the host's interfaces between an environment and the peer (contract §4)."""
         return ()
+
+    def full_load(self, seconds: float) -> None:
+        """Keep every CPU of the host busy."""
+        every = frozenset(range(os.cpu_count() or 1))
+        with ExitStack() as stack:
+            for cpu in sorted(every):
+                placed = Spawning(placement=Placement(cpus=frozenset({cpu})), stop_s=1.0)
+                stack.enter_context(spawn([sys.executable, "-c", "while True: pass"], placed))
+            time.sleep(seconds)
 
     def boot_id(self) -> str:
         """Return what tells one start of the host from the next."""

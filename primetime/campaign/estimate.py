@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Set
 from dataclasses import replace
 
+from primetime.campaign.study_power import boot_seconds
 from primetime.environments import environment_class
 from primetime.environments.base import Storage
 from primetime.model import EnvironmentSpec, Estimate, Point, Recipe, Site, Study
@@ -59,7 +60,7 @@ def boot_cost(study: Study, spec: EnvironmentSpec, emulated: bool, site: Site) -
     recipes = [(point, workload(point.workload).recipe(point, site)) for point in study.points]
     groups = {point.group for point in study.points}
     own = own_boot_s(spec, emulated)
-    seconds = len(groups) * (own + study.pace.settle_s)
+    seconds = len(groups) * (own + study.pace.settle_s + boot_seconds(study.power))
     per_trial = EMULATED_TRIAL_S if emulated else TRIAL_S
     seconds += again * sum(recipe.duration_s + per_trial for _, recipe in recipes)
     layout = layout_bytes(recipes)

@@ -6,12 +6,12 @@ from pathlib import Path
 
 from primetime.host.facts import CONFIG_OPTIONS, parse_config
 from primetime.host.knobs import chosen
-from primetime.host.volume import queue_directory
+from primetime.host.volume import queue_directory, scheduler
 from primetime.images.guest import GuestImages
 from primetime.model import Fact
 
 DIRTY = ("dirty_bytes", "dirty_background_bytes")
-QUEUE = ("scheduler", "read_ahead_kb", "rotational")
+QUEUE = ("read_ahead_kb", "rotational")
 
 
 def kernel_facts(images: GuestImages) -> tuple[Fact, ...]:
@@ -28,5 +28,6 @@ def guest_settings(tested: Path) -> dict[str, str]:
     found = {path: value for path, value in found.items() if value != "0"}  # 0: the ratio is in force instead
     queue = queue_directory(tested)
     if queue:
+        found["/sys/block/vdb/queue/scheduler"] = scheduler(queue)
         found.update({f"/sys/block/vdb/queue/{name}": chosen(queue / name) for name in QUEUE})
     return found

@@ -14,7 +14,8 @@ from primetime.campaign.far_peer import wire_facts
 from primetime.campaign.guest_kernel import guest_settings, kernel_facts
 from primetime.campaign.peer import Peer
 from primetime.campaign.peer_service import PeerUse
-from primetime.campaign.quiet import busy_fraction, hottest
+from primetime.campaign.quiet import busy_fraction, dirty_bytes, hottest
+from primetime.campaign.survey import absent_programs
 from primetime.environments.base import Attachment, BootContext, Connection, Environment, Instance, Storage
 from primetime.errors import BootFailed, UndoFailed, UserError
 from primetime.host import network
@@ -61,6 +62,7 @@ class LinuxDevice(Device):
     def __init__(self, opening: Opening, sets: CpuSets, volume: Volume, peer: Peer | None) -> None:
         study = opening.study
         self.opening = opening
+        self.power = study.power
         self.sets = sets
         cpus = sets.environment
         self.limits = Limits(len(cpus), cpus, study.limits.memory_bytes, study.limits.host_cache_bytes)
@@ -74,6 +76,7 @@ class LinuxDevice(Device):
             peer=peer.address if peer else "",
             peer_port=peer.port if peer else 0,
             smoke=opening.study.smoke,
+            absent=absent_programs(study.points, opening.images),
         )
 
     def facts(self) -> tuple[Fact, ...]:
@@ -213,7 +216,7 @@ class LinuxDevice(Device):
         """The network as this kind takes it."""
         ledger = self.opening.ledger
         kind = environment.attachment
-        if kind is Attachment.HOST:
+        if kind in (Attachment.HOST, Attachment.OWN):
             yield Connection(kind, network.BRIDGE_ADDRESS, network.PREFIX, "", "", "", "")
             return
         make = network.namespace_port if kind is Attachment.NAMESPACE else network.tap_port
@@ -274,13 +277,6 @@ class LinuxDevice(Device):
         if self.peer is None:
             raise UserError("this study has no peer", 'set network.peer = "namespace" in the study')
         return self.peer
-
-
-def dirty_bytes() -> int:
-    """The host's Dirty + Writeback, in bytes."""
-    with Path("/proc/meminfo").open(encoding="ascii") as lines:
-        fields = dict(line.split(":", 1) for line in lines)
-    return sum(int(fields[name].split()[0]) * 1024 for name in ("Dirty", "Writeback"))
 
 
 def verify_ended(cgroup: Cgroup) -> None:

@@ -12,12 +12,12 @@ from primetime.environments.base import Attachment, Storage
 from primetime.host import network
 from primetime.host.affinity import kernel_on, steer_packets
 from primetime.host.cgroup import PARENT, Cgroup, read_hierarchy
-from primetime.host.knobs import chosen, tuned
+from primetime.host.knobs import tuned
 from primetime.host.ledger import Act, Ledger
 from primetime.host.services import quieted
-from primetime.host.volume import Volume, open_volume, queue_directory
+from primetime.host.volume import PLAIN, Volume, open_volume, queue_directory, scheduler
 
-PLAIN = "none"
+BRIDGED = (Attachment.NAMESPACE, Attachment.TAP)
 
 
 @contextmanager
@@ -51,7 +51,7 @@ def open_network(opening: Opening, sets: CpuSets) -> Iterator[Peer | None]:
     """Make the bridge where an environment wants it, and the peer where the study has one."""
     study, ledger = opening.study, opening.ledger
     with ExitStack() as stack:
-        attached = any(environment.attachment is not Attachment.HOST for environment in opening.environments)
+        attached = any(environment.attachment in BRIDGED for environment in opening.environments)
         in_bridge = study.network_path == "l2bridge"
         if attached or study.peer:
             stack.enter_context(network.named_namespaces(ledger))
@@ -69,10 +69,10 @@ def open_network(opening: Opening, sets: CpuSets) -> Iterator[Peer | None]:
 def plain_scheduler(volume: Volume, ledger: Ledger) -> Iterator[None]:
     """Give the tested disk the one I/O scheduler that every guest kernel has too (contract §1): none."""
     queue = queue_directory(volume.tested)
-    if queue is None or chosen(queue / "scheduler") == PLAIN:
+    if queue is None or scheduler(queue) == PLAIN:
         yield
         return
-    original = chosen(queue / "scheduler")
+    original = scheduler(queue)
     with ledger.undone(Act("write", {"path": str(queue / "scheduler"), "value": original})):
         (queue / "scheduler").write_text(PLAIN, encoding="ascii")
         yield

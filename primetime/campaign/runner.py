@@ -133,7 +133,8 @@ class Runner:
         if visits is None:
             return
         alone = replace(self.study, stopping=replace(self.study.stopping, max_blocks=1))
-        expected_s = visits.expected_s(estimate_study(alone, self.emulated(), self.run.device.site).seconds)
+        whole_s = visits.expected_s(estimate_study(alone, self.emulated(), self.run.device.site).seconds)
+        expected_s = whole_s * slots / self.campaign.slots(index)  # of a block that was begun only the rest is left
         self.run.listener(VisitOpened(visits.block, visits.open_until()))
         visits.receive(expected_s)
         visits.begin_block(index, slots, expected_s)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from primetime.campaign.estimate import boots_s
 from primetime.campaign.linux_device import LinuxDevice, Opening
+from primetime.campaign.metering import meter_facts
 from primetime.campaign.opening import open_device
 from primetime.campaign.runner import Run, Runner
 from primetime.campaign.signals import interruptible
@@ -117,7 +118,7 @@ def carry_out(run: Run, device: LinuxDevice, resumed: bool) -> CampaignState:
 def note_setting(run: Run, device: LinuxDevice) -> None:
     """Store what is true of the machine, and what each environment is here."""
     campaign = run.campaign
-    campaign.add_facts(device.facts())
+    campaign.add_facts((*device.facts(), *meter_facts(run.study.power)))
     tested = queue_directory(device.volume.tested)
     own = tested is not None and queue_directory(campaign.path.resolve().parent) == tested
     campaign.add_facts([Fact("campaign.on_tested_device", own)])
@@ -126,7 +127,7 @@ def note_setting(run: Run, device: LinuxDevice) -> None:
         usability = run.usability[label]
         campaign.add_environment(member.spec, printed_name(member, usability), usability)
         path = "host" if member.attachment is Attachment.HOST else device.opening.study.network_path
-        named = {"network.path": path}
+        named = {"network.path": member.own_network or path}
         named.update({f"version.{name}": value for name, value in usability.versions.items()})
         named.update({f"variant.{name}": value for name, value in member.variants().items()})
         campaign.add_facts([Fact(name, value, "environment", label) for name, value in named.items()])

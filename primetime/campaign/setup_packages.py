@@ -13,6 +13,8 @@ from pathlib import Path
 from primetime.environments.qemu_command import this_machine
 from primetime.errors import CommandFailed, UserError
 from primetime.host.process import Spawning, find_program, run
+from primetime.images.debian import debian_architecture
+from primetime.images.file_program import COMPILERS, prebuilt
 
 LOCK_LIMIT_S = 600  # unattended upgrades hold apt's locks for minutes
 RETRY_S = 5.0
@@ -56,6 +58,19 @@ def needs() -> tuple[Need, ...]:
         Need("runc", "the environment runc", ("runc",)),
         Need("crun", "the environment crun", ("crun",)),
         Need(machine.package, "the environment qemu", (machine.program,)),
+        *compiler_needs(),
+    )
+
+
+def compiler_needs() -> tuple[Need, ...]:
+    """A C compiler and the static C library; nothing where the bundle brings the program compiled."""
+    architecture = debian_architecture()
+    if prebuilt(architecture) is not None:
+        return ()
+    library = Path(f"/usr/lib/{COMPILERS[architecture].removesuffix('-gcc')}/libc.a")
+    return (
+        Need("gcc", "compiles the program of the workload files", ("gcc",)),
+        Need("libc6-dev", "the C library for it", files=(library,)),
     )
 
 

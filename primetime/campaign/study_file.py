@@ -19,6 +19,7 @@ from primetime.campaign.study_contract import (
     read_volume,
 )
 from primetime.campaign.study_points import read_points
+from primetime.campaign.study_power import lengthened, read_power
 from primetime.campaign.study_table import Table
 from primetime.environments import environment_class
 from primetime.environments.base import check_settings
@@ -68,7 +69,8 @@ def resolve(name: str, top: Table, text: str, smoke: bool) -> Study:
     environments = read_environments(top.table("environments"))
     peer, path = read_network(top.table("network"))
     margins, class_margins = read_margins(top.table("margins"))
-    points = read_points(top)
+    power = read_power(top, smoke)
+    points = lengthened(read_points(top), power)
     study = Study(
         name=name,
         title=top.word("title", name),
@@ -93,6 +95,7 @@ def resolve(name: str, top: Table, text: str, smoke: bool) -> Study:
         images=read_images(top.table("images")),
         smoke=smoke,
         text=text,
+        power=power,
     )
     top.finish()
     check_together(top, study)

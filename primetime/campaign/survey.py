@@ -16,7 +16,9 @@ from pathlib import Path
 from primetime.campaign.device import BootStart, Device, boot_start
 from primetime.environments.base import Environment
 from primetime.errors import BootFailed, CommandFailed, CommandTimeout, EnvironmentDied
-from primetime.model import Command, Usability, Usable
+from primetime.images.guest import GuestImages
+from primetime.model import Command, Point, Usability, Usable
+from primetime.workloads import workload
 
 KVM = Path("/dev/kvm")
 FIRST_SIGN_S = 15.0
@@ -60,7 +62,8 @@ def try_environment(device: Device, environment: Environment, how: BootStart) ->
     no_kvm = kvm_missing()
     if not no_kvm:
         with_kvm = boot_once(device, environment, how)
-        if with_kvm.state is not Usable.NO or not environment.emulable:
+        # an emulator in an emulator tells nobody anything
+        if with_kvm.state is not Usable.NO or device.emulation() or not environment.emulable:
             return with_kvm
         no_kvm = f"/dev/kvm opens, but a guest does not run on it ({with_kvm.reason})"
     if not environment.emulable:
@@ -89,6 +92,12 @@ def boot_once(device: Device, environment: Environment, how: BootStart) -> Usabi
             return environment.usable()
     except (BootFailed, EnvironmentDied, CommandFailed, CommandTimeout) as error:
         return Usability(environment.kind, Usable.NO, error.message)
+
+
+def absent_programs(points: Iterable[Point], images: GuestImages) -> frozenset[str]:
+    """Return the programs that points need and that this userland does not have."""
+    wanted = {name for point in points for name in workload(point.workload).programs(point)}
+    return frozenset(name for name in wanted if not images.has(name))
 
 
 def kvm_missing() -> str:

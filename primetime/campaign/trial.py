@@ -73,9 +73,9 @@ class Trial:
         self.point = point
         self.trial_id = trial_id
         self.phases: list[Phase] = []
-        self.evidence: tuple[Fact, ...] = ()  # of the isolation layer's own counters, at the end
         self.before: tuple[Measurement, ...] = ()
         self.extra: dict[str, str] = {}  # environment variables beside the program's own
+        self.evidence: tuple[Fact, ...] = ()  # of the isolation layer's own counters, at the end
 
     def carry_out(self, booted: Booted) -> TrialResult:
         """Measure. Raises EnvironmentDied and Interrupted; everything else becomes a failed trial."""

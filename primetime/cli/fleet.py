@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -35,6 +36,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--study", help=f"a shipped study's name or a .toml file (run: {DEFAULT_STUDY}; else any)")
     parser.add_argument("--device", action="append", default=[], help="only this device of the fleet; may be repeated")
     parser.add_argument("--smoke", action="store_true", help="run: every cell once, one-second trials, no verdicts")
+    parser.add_argument("--now", action="store_true", help="resume: do not wait for the time that a board announced")
     parser.add_argument("-o", "--output", type=Path, metavar="HTML", help="report: the page (default below runs/)")
     parser.add_argument("--json", action="store_true", help="JSON on stdout")
 
@@ -73,7 +75,10 @@ def doctor(devices: Sequence[FleetDevice], options: argparse.Namespace) -> int:
 
     parts = [(device, teller(device.name)) for device in devices]
     found = together(parts, examine, Pause())
-    print(json.dumps({name: as_data(one) for name, one in found.items()}, indent=2) if options.json else table(found))
+    if options.json:
+        print(json.dumps({name: as_data(one) for name, one in found.items()}, indent=2))
+    elif any(not isinstance(one, PrimetimeError) for one in found.values()):
+        print(table(found))
     say_failures(found)
     return code_of(found)
 
@@ -91,9 +96,11 @@ def run(devices: Sequence[FleetDevice], options: argparse.Namespace) -> int:
 
 def resume(devices: Sequence[FleetDevice], options: argparse.Namespace) -> int:
     """Go on with what every board was given last; what is finished is not touched."""
-    from primetime.fleet.assignment import latest
+    from primetime.fleet.assignment import latest, remember
 
     given = {one.device: one for one in latest([device.name for device in devices], study_name(options.study))}
+    if options.now:
+        given = {name: remember(replace(one, next_visit=0.0)) for name, one in given.items()}
     parts = [(device, given[device.name]) for device in devices if device.name in given]
     if not parts:
         raise UserError("no device of this fleet was given a study from here", "primetime fleet run --study quick")

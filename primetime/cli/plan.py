@@ -15,10 +15,12 @@ from primetime.campaign.plan import plan_block
 from primetime.campaign.session import SEED_BITS
 from primetime.campaign.stopping import most_blocks
 from primetime.campaign.study_file import load_study
+from primetime.campaign.study_power import boot_seconds
 from primetime.campaign.survey import kvm_missing
 from primetime.cli import DONE
 from primetime.environments import environment_class
 from primetime.host.facts import machine_emulation
+from primetime.instruments.power import meter, resolves
 from primetime.model import Block, Estimate, Slot, Study
 from primetime.store import CampaignFile
 
@@ -136,8 +138,20 @@ def estimate_lines(planned: Planned) -> list[str]:
         f"where {gigabytes(estimate.disk_bytes)} must be free",
         f"seed {planned.seed}: primetime run with --seed {planned.seed} keeps to these orders",
     ]
+    lines += power_lines(study)
     for label, why in planned.one_block.items():
         lines.append(f"{label}: {why}: block 1 only, and no verdict")
+    return lines
+
+
+def power_lines(study: Study) -> list[str]:
+    """What the study's meters resolve, and what time they are given."""
+    power = study.power
+    lines = [f"meter {spec.name} ({spec.kind}): {resolves(meter(spec))}" for spec in power.meters]
+    if lines and power.phase_s:
+        lines.append(f"windows are at least {power.phase_s:g} s long: what a meter needs for an energy figure")
+    if lines:
+        lines.append(f"every boot takes {duration_in_words(boot_seconds(power))} more: load pulses and two idles")
     return lines
 
 

@@ -39,6 +39,7 @@ class Attachment(StrEnum):
     HOST = "host"  # the host's own network
     NAMESPACE = "namespace"  # a network namespace with a veth in the bridge
     TAP = "tap"  # a tap device in the bridge
+    OWN = "own"  # a network that the environment's engine makes itself
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,7 @@ class Setting:
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """The network of one boot. Addresses are IPv4; `interface` is the host's end (veth or tap), "" for host."""
+    """The network of one boot. Addresses are IPv4; `interface` is the host's end (veth or tap), "" for host and own."""
 
     attachment: Attachment
     address: str
@@ -175,6 +176,7 @@ class Environment(ABC):
     storage: ClassVar[Storage]
     attachment: Attachment
     settings: ClassVar[tuple[Setting, ...]] = ()
+    own_network: ClassVar[str] = ""  # what a network of Attachment.OWN is called (contract §4)
     guest_kernel: ClassVar[bool] = False  # it boots a kernel of its own
     emulable: ClassVar[bool] = False  # that kernel can also run without hardware virtualisation
     vmm_reserve_bytes: ClassVar[int] = 0  # what its VMM needs beside guest memory under budget = "total"

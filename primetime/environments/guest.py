@@ -111,7 +111,7 @@ class GuestInstance(Instance):
     def prove_memory(self, seen: int) -> int:
         """Return the guest's MemTotal; BootFailed unless it is the limit less what a kernel keeps for itself."""
         limit = self.context.limits.memory_bytes
-        if not limit - max(limit // 10, KERNEL_RESERVE) <= seen <= limit:
+        if not plausible_memory(seen, limit):
             raise BootFailed("memory limit", f"{seen} bytes are seen inside, not about {limit}", self.console())
         return seen
 
@@ -148,19 +148,32 @@ class GuestInstance(Instance):
         limit_s = ANSWER_LIMIT_S + limits.memory_bytes / TOUCH_BYTES_PER_S
         touched = self.request("touch", limit_s)["touched_bytes"]
         overhead = max(0, cgroup.memory()["anon"] - self.charged_bytes)
-        slack = VMM_SLACK + self.vmm_growth_bytes
-        wanted = self.context.vmm_cap_bytes or self.charged_bytes + overhead + slack + limits.host_cache_bytes
-        cgroup.set_memory(wanted)
-        cap = cgroup.memory()["limit"]
-        if not wanted - 2**16 <= cap <= wanted:  # the kernel rounds to pages
-            raise BootFailed("VMM memory cap", f"the cgroup allows {cap} bytes, not {wanted}", self.console())
-        return (
-            Fact("guest.touched_bytes", int(str(touched))),
-            Fact("limits.vmm_overhead_bytes", overhead),
-            Fact("limits.vmm_slack_bytes", slack),
-            Fact("limits.vmm_cap_bytes", cap),
-            Fact("limits.host_cache_bytes", limits.host_cache_bytes),
-        )
+        caps = cap_vmm(self.context, self.charged_bytes + overhead, overhead, VMM_SLACK + self.vmm_growth_bytes)
+        return (Fact("guest.touched_bytes", int(str(touched))), *caps)
+
+
+def plausible_memory(seen: int, limit: int) -> bool:
+    """Whether a guest's MemTotal is the limit less what a kernel keeps for itself."""
+    return limit - max(limit // 10, KERNEL_RESERVE) <= seen <= limit
+
+
+def cap_vmm(context: BootContext, used: int, overhead: int, slack: int) -> tuple[Fact, ...]:
+    """Cap VMM and guest together (contract §2), all guest memory being touched. Bytes. Raises BootFailed.
+
+    `used`: what both take of the cgroup by now, of that `overhead` beside the guest's memory; `slack`: on top.
+    """
+    limits, cgroup = context.limits, context.cgroup
+    wanted = context.vmm_cap_bytes or used + slack + limits.host_cache_bytes
+    cgroup.set_memory(wanted)
+    cap = cgroup.memory()["limit"]
+    if not wanted - 2**16 <= cap <= wanted:  # the kernel rounds to pages
+        raise BootFailed("VMM memory cap", f"the cgroup allows {cap} bytes, not {wanted}")
+    return (
+        Fact("limits.vmm_overhead_bytes", overhead),
+        Fact("limits.vmm_slack_bytes", slack),
+        Fact("limits.vmm_cap_bytes", cap),
+        Fact("limits.host_cache_bytes", limits.host_cache_bytes),
+    )
 
 
 def parse_meminfo(content: bytes) -> dict[str, int]:

@@ -182,7 +182,7 @@ def overlay_root(context: BootContext, rootfs: Path) -> Iterator[None]:
         yield
 
 
-def wait_ready(container: Container, poll: Callable[[], int | None], limit_s: float) -> float:
+def wait_ready(container: Instance, poll: Callable[[], int | None], limit_s: float) -> float:
     """Wait for the first process's stamp; return its host CLOCK_MONOTONIC time. Raises BootFailed."""
     deadline = time.monotonic() + limit_s
     while True:

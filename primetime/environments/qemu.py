@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 from primetime.environments.agent import AgentClient, open_agent
 from primetime.environments.base import Attachment, BootContext, Environment, Instance, Setting, Storage, failing_as
@@ -60,7 +61,7 @@ class Qemu(Environment):
     guest_kernel = True
     emulable = True
     vmm_reserve_bytes = 96 * 1024 * 1024
-    settings = (
+    settings: ClassVar[tuple[Setting, ...]] = (
         Setting("cache", "none", ("none", "writeback", "writethrough", "directsync", "unsafe"), "the host's cache",
                 ("unsafe",)),
         Setting("aio", "threads", ("threads", "native", "io_uring"), "how QEMU reads and writes the data disk"),

@@ -17,7 +17,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import IO, Any
 
-from primetime.errors import CommandFailed, Interrupted, PrimetimeError, Unreachable, UserError
+from primetime.errors import CommandFailed, CommandTimeout, Interrupted, PrimetimeError, Unreachable, UserError
 from primetime.fleet.assignment import Assignment, directory, recall, remember
 from primetime.fleet.board import HOME, open_board, prepare
 from primetime.fleet.fleet_file import FleetDevice
@@ -70,6 +70,9 @@ def carry_out(device: FleetDevice, given: Assignment, how: Attending) -> Path:
     Raises UserError, Unreachable (it goes on without us), Interrupted, and PrimetimeError with what the board said.
     """
     with device_lock(f"fleet: {given.name}", directory(device.name)):
+        given = recall(given.record) if given.record.exists() else remember(given)
+        if given.next_visit - time.time() > SLACK_S and not given.finished:
+            how.tell(f"it said to come in {given.next_visit - time.time():.0f} s")
         starts = failures = 0
         while not (given.finished and given.campaign.exists()):
             how.pause(given.next_visit - time.time())
@@ -82,7 +85,7 @@ def carry_out(device: FleetDevice, given: Assignment, how: Attending) -> Path:
                     raise failure(device, found)
                 starts += 1
                 launch(device, given, how)
-            except Unreachable as error:
+            except (Unreachable, CommandTimeout) as error:
                 failures += 1
                 if failures == TRIES:
                     raise Unreachable(f"{error.message} (what it measures goes on: primetime fleet resume)") from None

@@ -25,6 +25,7 @@ SSH_FAILED = 255
 CONNECT_S = 30
 ALIVE_S, ALIVE_COUNT = 15, 4
 LIMIT_S = 120.0
+ENDING_S = 60.0  # of a program here whose words have all been read
 PASSED_ON = ("HOME", "USER", "LOGNAME", "PATH", "SSH_AUTH_SOCK", "XDG_RUNTIME_DIR")
 OPTIONS = (
     "BatchMode=yes", "StrictHostKeyChecking=yes", "RequestTTY=no", "ClearAllForwardings=yes", "ForwardAgent=no",
@@ -70,12 +71,14 @@ class Ssh:
 
     def send(self, source: Sequence[str], remote: Sequence[str], timeout_s: float) -> None:
         """Run a program here and one on the board that reads what it says. Raises as `run` does."""
-        sending = Spawning(stdout=subprocess.PIPE)
-        with spawn(source, sending) as sender:
-            how = replace(spawning(), stdin=sender.stdout or subprocess.DEVNULL, stderr=subprocess.PIPE)
+        with spawn(source, Spawning(stdout=subprocess.PIPE)) as sender:
+            assert sender.stdout is not None
+            how = replace(spawning(), stdin=sender.stdout, stderr=subprocess.PIPE)
             with spawn(self.argv(remote), how) as child:
+                sender.stdout.close()  # its reader is ssh alone: when that goes, the sender hears of it
                 _, stderr = waited(child, remote, timeout_s)
-        self.judge(remote, child.returncode, stderr, check=True)
+            self.judge(remote, child.returncode, stderr, check=True)
+            wait_for_end(sender, source)
         if sender.returncode != 0:
             raise CommandFailed(source, sender.returncode)
 
@@ -107,12 +110,20 @@ class Ssh:
                 yield master
 
 
-def waited(child: subprocess.Popen[bytes], remote: Sequence[str], timeout_s: float) -> tuple[bytes, bytes]:
+def waited(child: subprocess.Popen[bytes], argv: Sequence[str], timeout_s: float) -> tuple[bytes, bytes]:
     """Wait for a child to end and return what it said. CommandTimeout."""
     try:
         return child.communicate(timeout=timeout_s)
     except subprocess.TimeoutExpired:
-        raise CommandTimeout(remote, timeout_s) from None
+        raise CommandTimeout(argv, timeout_s) from None
+
+
+def wait_for_end(child: subprocess.Popen[bytes], argv: Sequence[str]) -> None:
+    """Wait for a child whose words have all been read. CommandTimeout."""
+    try:
+        child.wait(ENDING_S)
+    except subprocess.TimeoutExpired:
+        raise CommandTimeout(argv, ENDING_S) from None
 
 
 def remote_words(argv: Sequence[str]) -> str:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import hashlib
 import io
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
+from types import MappingProxyType
 
 from primetime.errors import UserError
 from primetime.images.cache import flush_directory
+from primetime.images.file_program import prebuilt_name
 
 ROOMS = (
     "campaign", "cli", "environments", "host", "images", "instruments", "intervals", "model", "store", "studies",
@@ -23,12 +25,15 @@ EPOCH = (1980, 1, 1, 0, 0, 0)
 LEFT_OUT = ("__pycache__", ".pyc")
 
 
-def write_bundle(out: Path) -> str:
+def write_bundle(out: Path, programs: Mapping[str, bytes] = MappingProxyType({})) -> str:
     """Write the bundle and return its SHA-256. Works from a source tree, an installation and a bundle.
 
+    `programs`: the file program by Debian's architecture, for devices that have no compiler.
     UserError when the place cannot be written.
     """
-    content = SHEBANG + zipped([("__main__.py", MAIN), *package_files()])
+    members = {"__main__.py": MAIN, **dict(package_files())}
+    members |= {f"primetime/images/data/{prebuilt_name(name)}": program for name, program in programs.items()}
+    content = SHEBANG + zipped(list(members.items()))
     part = out.with_name(f".{out.name}.part")
     try:
         part.write_bytes(content)

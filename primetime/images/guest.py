@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from primetime.errors import UserError
+from primetime.host.process import SEARCH_PATH
 
 if TYPE_CHECKING:  # environments import this module for its one class
     from primetime.images.cache import Cache
@@ -39,6 +40,12 @@ class GuestImages:
     runsc: Path | None
     hashes: Mapping[str, str]
 
+    def has(self, program: str) -> bool:
+        """Whether the userland has a program, by name or by path."""
+        places = (program,) if program.startswith("/") else (f"{place}/{program}" for place in SEARCH_PATH.split(":"))
+        found = (self.userland / place.lstrip("/") for place in places)
+        return any(path.is_symlink() or path.is_file() for path in found)  # a link may lead to what only lies inside
+
 
 def build_guest_images(cache: Cache, architecture: str, choice: Mapping[str, str], progress: Progress) -> GuestImages:
     """Return everything, building what the cache lacks (under a minute; needs root and the network).
@@ -48,14 +55,19 @@ def build_guest_images(cache: Cache, architecture: str, choice: Mapping[str, str
     Raises UserError for what the user can mend.
     """
     from primetime.images.debian import debian_architecture
+    from primetime.images.file_program import file_program
     from primetime.images.initrd import guest_initrd
     from primetime.images.kernel import guest_kernel
     from primetime.images.userland import BUSYBOX, debian_userland, own_userland
 
     architecture = debian_architecture(architecture)
+    progress("the file program")
+    program = file_program(cache, architecture)
+    if program is None:
+        progress("no file program: there is no C compiler with a static library; points of files will be skipped")
     progress("the userland")
     own = choice.get("userland", "")
-    userland = own_userland(cache, Path(own)) if own else debian_userland(cache, architecture)
+    userland = own_userland(cache, Path(own), program) if own else debian_userland(cache, architecture, program)
     progress("the guest kernel")
     kernel = guest_kernel(cache, architecture, choice.get("kernel", ""))
     progress("the initrd")
@@ -66,9 +78,10 @@ def build_guest_images(cache: Cache, architecture: str, choice: Mapping[str, str
 def assemble(architecture: str, userland: Userland, kernel: Kernel, initrd: tuple[Path, Path]) -> GuestImages:
     """Put the parts together. `initrd`: its image and the agent in it."""
     from primetime.images.cache import file_hash
-    from primetime.images.userland import SECCOMP
+    from primetime.images.userland import FILE_PROGRAM, SECCOMP
 
     image, agent = initrd
+    program = userland.file(FILE_PROGRAM)
     return GuestImages(
         architecture=architecture,
         userland=userland.tree,
@@ -88,6 +101,7 @@ def assemble(architecture: str, userland: Userland, kernel: Kernel, initrd: tupl
             "kernel_package": kernel.package,
             "initrd": file_hash(image),
             "agent": file_hash(agent),
+            **({"files": file_hash(program)} if program else {}),
         },
     )
 

@@ -25,7 +25,7 @@ FORMAT = 1  # to be raised when this module makes something else of the same pac
 PACKAGES = (
     "base-files", "bash", "busybox-static", "coreutils", "dash", "e2fsprogs", "ethtool", "findutils", "fio",
     "golang-github-containers-common", "grep", "iperf3", "iproute2", "kmod", "libc-bin", "mount", "netperf", "procps",
-    "python3", "runsc", "sed", "util-linux",
+    "python3", "runc", "runsc", "sed", "util-linux",
 )  # fmt: skip
 TRIMMED = (
     "boot", "etc/apt", "usr/lib/cni", "usr/share/bash-completion", "usr/share/bug", "usr/share/info",
@@ -33,6 +33,7 @@ TRIMMED = (
     "var/log", "dev",
 )  # fmt: skip
 READY = "usr/lib/primetime/ready"
+FILE_PROGRAM = "usr/lib/primetime/files"
 SECCOMP = "usr/share/containers/seccomp.json"
 PYTHON = "usr/bin/python3"
 BUSYBOX = ("usr/bin/busybox", "bin/busybox")
@@ -73,7 +74,8 @@ def interpreter(tree: Path, at: PurePosixPath) -> tuple[str, ...]:
     if loader is None or not (tree / PYTHON).exists():
         raise UserError(f"{tree} holds no Python with its loader", "leave images.userland out: Debian's has one")
     libraries = at / loader.parent.relative_to(tree)
-    return str(libraries / loader.name), "--library-path", str(libraries), str(at / PYTHON)
+    # -B: the tree stays as it was built, also where it is not mounted read-only
+    return str(libraries / loader.name), "--library-path", str(libraries), str(at / PYTHON), "-B"
 
 
 def package_data(name: str) -> bytes:
@@ -81,14 +83,17 @@ def package_data(name: str) -> bytes:
     return files("primetime.images").joinpath("data", name).read_bytes()
 
 
-def debian_userland(cache: Cache, architecture: str) -> Userland:
-    """Return the Debian userland, building it when it is absent (about 20 s and 500 MB of room)."""
+def debian_userland(cache: Cache, architecture: str, program: Path | None = None) -> Userland:
+    """Return the Debian userland, building it when it is absent (about 20 s and 500 MB of room).
+
+    `program`: that of the workload `files`, where there is one.
+    """
     material = {
         "format": FORMAT,
         "suite": debian.SUITE,
         "architecture": architecture,
         "packages": list(PACKAGES),
-        "own": {**OWN_FILES, **OWN_LINKS, READY: package_data("ready").decode()},
+        "own": {**OWN_FILES, **OWN_LINKS, READY: package_data("ready").decode(), FILE_PROGRAM: hash_of(program)},
     }
 
     def build(entry: Path) -> None:
@@ -101,22 +106,27 @@ def debian_userland(cache: Cache, architecture: str) -> Userland:
             replace(tree / name, content.encode())
         for name, target in OWN_LINKS.items():
             link(tree / name, target)
-        finish(entry, manifest)
+        finish(entry, manifest, program)
 
     return opened(cache.entry(f"userland-{architecture}", material, build))
 
 
-def own_userland(cache: Cache, directory: Path) -> Userland:
+def own_userland(cache: Cache, directory: Path, program: Path | None = None) -> Userland:
     """Return a copy of a user's own tree with the few files that primetime needs in it."""
     if not directory.is_dir():
         raise UserError(
             f"images.userland {directory} is not a directory", "unpack the image's root file system and name that"
         )
-    material = {"format": FORMAT, "listing": listing_hash(directory), "ready": package_data("ready").decode()}
+    material = {
+        "format": FORMAT,
+        "listing": listing_hash(directory),
+        "ready": package_data("ready").decode(),
+        "files": hash_of(program),
+    }
 
     def build(entry: Path) -> None:
         run(["cp", "--archive", "--one-file-system", str(directory), str(entry / "tree")], timeout_s=600)
-        finish(entry, {})
+        finish(entry, {}, program)
 
     return opened(cache.entry("userland-own", material, build))
 
@@ -127,13 +137,20 @@ def opened(entry: Path) -> Userland:
     return Userland(entry / "tree", entry / "disk.img", about["manifest"], about["tree_hash"])
 
 
-def finish(entry: Path, manifest: Mapping[str, str]) -> None:
+def hash_of(program: Path | None) -> str:
+    """What tells one build of a program from another; "" where there is none."""
+    return file_hash(program) if program else ""
+
+
+def finish(entry: Path, manifest: Mapping[str, str], program: Path | None) -> None:
     """Add what every userland of ours has, and make the disk of the tree."""
     tree = entry / "tree"
     for name, mode in MOUNT_POINTS.items():
         (tree / name).mkdir(exist_ok=True)
         (tree / name).chmod(mode)
     replace(tree / READY, package_data("ready"), 0o755)
+    if program:
+        replace(tree / FILE_PROGRAM, program.read_bytes(), 0o755)
     write_disk(tree, entry / "disk.img")
     about = {"manifest": dict(manifest), "tree_hash": tree_hash(tree)}
     (entry / "about.json").write_text(json.dumps(about, indent=1, sort_keys=True), encoding="utf-8")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from primetime.intervals.alignment import Alignment, align, interpolated, pulse_spans
 from primetime.intervals.holm import benjamini_hochberg, holm
 from primetime.intervals.log_ratio import (
     ALPHA,
@@ -23,8 +24,10 @@ __all__ = [
     "ALPHA",
     "LEAST",
     "LEVEL",
+    "Alignment",
     "QuantileInterval",
     "advised_iterations",
+    "align",
     "benjamini_hochberg",
     "blocks_to_resolve",
     "blocks_to_width",
@@ -33,9 +36,11 @@ __all__ = [
     "full_boots",
     "half_width",
     "holm",
+    "interpolated",
     "log_half_width",
     "log_ratio_interval",
     "log_ratios",
+    "pulse_spans",
     "quantile_interval",
     "split_variance",
     "spread",

@@ -64,6 +64,26 @@ class FlashSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class MeterSpec:
+    """One power meter with its settings, under a unique name."""
+
+    name: str
+    kind: str
+    settings: Params = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class PowerSpec:
+    """What meters are given time for (contract §10), in seconds. `pulse_s`: one of three idles and two full loads;
+    `idle_s`: of the bare host and of the idle environment, in every boot; `phase_s`: the shortest window."""
+
+    meters: tuple[MeterSpec, ...] = ()
+    pulse_s: float = 0.0
+    idle_s: float = 0.0
+    phase_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Study:
     """A study file, resolved. `text` is the file as the user wrote it; `quick` verdicts only suggest."""
 
@@ -90,3 +110,4 @@ class Study:
     primary: Mapping[str, str] = field(default_factory=dict)  # by workload or point, where it is not the usual
     exclude: Mapping[str, float] = field(default_factory=dict)  # rules written before: the most that is allowed
     vary_setup: bool = True  # what must not matter (padding, placement, MAC, ports) is varied and recorded
+    power: PowerSpec = field(default_factory=PowerSpec)

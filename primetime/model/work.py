@@ -71,6 +71,7 @@ class Site:
     smoke: bool = False  # one-second trials
     peer_port: int = 0  # where a far peer's server listens; 0: the tool's own
     local_port: int = 0  # of the data connection, another in every trial; 0: the kernel's choice
+    absent: frozenset[str] = frozenset()  # of the programs that the points ask for: what the userland lacks
 
 
 @dataclass(frozen=True, slots=True)

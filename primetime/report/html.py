@@ -8,6 +8,7 @@ from primetime import __version__
 from primetime.analysis import Analysis
 from primetime.analysis.told import variants_of
 from primetime.report.markup import Markup, join, tag
+from primetime.report.power_section import power_section
 from primetime.report.sections import (
     boot_sections,
     campaign_section,
@@ -44,6 +45,7 @@ def _article(analysis: Analysis, *, following: bool) -> Markup:
         overview(analysis),
         warning_section(analysis),
         point_sections(analysis),
+        power_section(analysis),
         boot_sections(analysis),
         exclusion_section(analysis),
         campaign_section(analysis),

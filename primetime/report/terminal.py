@@ -11,6 +11,15 @@ from primetime.analysis import Analysis, analyse
 from primetime.analysis.quantities import NOTHING, SPACE
 from primetime.analysis.told import variants_of
 from primetime.model import Severity
+from primetime.report.power_words import (
+    ENERGY_HEADS,
+    IDLE_HEADS,
+    LINE_HEADS,
+    energy_rows,
+    idle_rows,
+    line_rows,
+    sentences,
+)
 from primetime.report.tables import MEAN, OUTSIDE, PointTable, point_tables
 
 WIDTH = 100
@@ -35,10 +44,29 @@ def render_analysis(analysis: Analysis, width: int = WIDTH) -> str:
     if not analysis.findings:
         sections.append("Nothing has been measured yet.")
     sections.append(_listed("In words", (finding.sentence for finding in analysis.findings), width))
+    sections += power_lines(analysis, width)
     warnings = dict.fromkeys(f"{MARKS[one.severity]}{one.sentence}" for one in analysis.warnings)
     sections.append(_listed("Warnings", warnings, width))
     sections.append(_listed("Left out", left_out(analysis), width))
     return "\n\n".join(section for section in sections if section).replace(SPACE, " ")
+
+
+def power_lines(analysis: Analysis, width: int) -> list[str]:
+    """The meter's part: in words, then energies, idles and lines as tables."""
+    tables = (
+        (ENERGY_HEADS, energy_rows(analysis)),
+        (IDLE_HEADS, idle_rows(analysis)),
+        (LINE_HEADS, line_rows(analysis)),
+    )
+    said = [_listed("Power and energy", sentences(analysis), width)]
+    return said + [_aligned([heads, *rows]) for heads, rows in tables if rows]
+
+
+def _aligned(lines: list[tuple[str, ...]]) -> str:
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return "\n".join(
+        (GAP + GAP.join(cell.ljust(size) for cell, size in zip(line, widths, strict=True))).rstrip() for line in lines
+    )
 
 
 def left_out(analysis: Analysis) -> Iterator[str]:

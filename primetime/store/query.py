@@ -51,6 +51,10 @@ class CampaignReading(Database):
         """Return the indices of the blocks that are planned, in order."""
         return [row["block"] for row in self.rows("SELECT DISTINCT block FROM slot ORDER BY block")]
 
+    def slots(self, block: int) -> int:
+        """Return how many slots `block` has."""
+        return int(self.rows("SELECT count(*) FROM slot WHERE block = ?", block)[0][0])
+
     def open_slots(self, block: int) -> list[OpenSlot]:
         """Return the slots of `block` that have planned trials left, in order."""
         found = self.rows("SELECT slot FROM slot WHERE block = ? ORDER BY ord", block)

@@ -11,9 +11,12 @@ MEMBERS = {
     "fio": ("primetime.workloads.fio", "Fio"),
     "netperf": ("primetime.workloads.netperf", "Netperf"),
     "iperf3": ("primetime.workloads.iperf3", "Iperf3"),
+    "files": ("primetime.workloads.files", "Files"),
+    "filebench": ("primetime.workloads.filebench", "Filebench"),
     "command": ("primetime.workloads.command", "CommandWorkload"),
     "start": ("primetime.workloads.start", "Start"),
     "idle": ("primetime.workloads.idle", "Idle"),
+    "ladder": ("primetime.workloads.ladder", "Ladder"),
     "fake": ("primetime.workloads.fake", "FakeWorkload"),
 }
 

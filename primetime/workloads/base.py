@@ -114,6 +114,10 @@ class Workload(ABC):
             for name, parameter in known.items()
         }
 
+    def programs(self, point: Point) -> tuple[str, ...]:  # noqa: ARG002 - most need what every userland has
+        """Return programs that the point needs and a userland may lack, by name or path; `site.absent` says which."""
+        return ()
+
     def skip_reason(self, point: Point, site: Site) -> str:  # noqa: ARG002 - most can always run
         """Say why this point cannot be measured at this site; "" when it can."""
         return ""

@@ -31,6 +31,7 @@ class Standing:
     tables: str
     processes: frozenset[str]
     ledger: frozenset[str]
+    shims: frozenset[str]
 
 
 def standing() -> Standing:
@@ -47,6 +48,7 @@ def standing() -> Standing:
         tables=run(["nft", "list", "tables"], timeout_s=20).stdout.decode() if find_program("nft") else "",
         processes=frozenset(our_processes()),
         ledger=names(Path("/run/primetime/ledger")),
+        shims=names(Path("/run/containerd")) | names(Path("/run/containerd/s")),
     )
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from primetime.campaign.device import BootStart
 from primetime.campaign.linux_device import LinuxDevice
-from primetime.campaign.survey import KVM, try_environment
+from primetime.campaign.survey import FIRST_SIGN_S, KVM, try_environment
 from primetime.environments import environment
 from primetime.environments.base import Environment
 from primetime.errors import CommandTimeout
@@ -25,7 +25,7 @@ KINDS = [pytest.param(kind, marks=pytest.mark.required_environment) for kind in 
 def test_survey_finds_it_usable(
     kind: str, unchanged: Standing, device: LinuxDevice, members: dict[str, Environment]
 ) -> None:
-    found = try_environment(device, members[kind], NUMBER)
+    found = try_environment(device, members[kind], BootStart(NUMBER, first_sign_s=FIRST_SIGN_S))
     assert found.state in (Usable.YES, Usable.CAVEAT), found.reason
     if kind == "qemu" and found.emulated:
         assert found.reason

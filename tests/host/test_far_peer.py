@@ -23,7 +23,7 @@ from primetime.host.undo import open_ledger
 from primetime.images.guest import GuestImages
 from primetime.model import Command
 
-NAMESPACE, LINK, ADDRESS, PORT = "pt-far", "ptfar0", "198.19.0.2", 22865
+NAMESPACE, LINK, ADDRESS, PORT = "pt-far", "ptfar0", "203.0.113.2", 22865
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def far(tmp_path: Path, images: GuestImages) -> Iterator[str]:
             f"netns add {NAMESPACE}",
             f"link add {LINK} type veth peer name eth0 netns {NAMESPACE}",
             f"link set {LINK} up",
-            f"address add 198.19.0.1/24 dev {LINK}",
+            f"address add 203.0.113.1/24 dev {LINK}",
         ])  # fmt: skip
         inside(NAMESPACE, ["link set lo up", "link set eth0 up", f"address add {ADDRESS}/24 dev eth0"])
         plan = ChrootPlan(images.userland, tmp_path / "far", None, Placement(), NAMESPACE)

@@ -328,3 +328,5 @@ def test_carry_out_is_idempotent(served: sshd.Server, here: Path, idle: None) ->
     path = carry_out(device, given, Attending(said.append, Pause()))
     assert path.read_bytes() == before
     assert not any("started" in words for words in said), said
+    assert carry_out(device, replace(given, command=(), finished=False), Attending(said.append, Pause())) == path
+    assert not any("started" in words for words in said), "what the caller remembers may be old"

@@ -24,12 +24,15 @@ from tests.lab.conftest import Lent
 
 REPOSITORY = Path(__file__).parents[2]
 LIMIT_S = 3000.0
+VOLUME = "/var/lib/primetime/volume"
 GUESTS = {"x86": ("qemu", "qemu-microvm"), "pi4": ("qemu",)}
 POINTS = """
 [limits]
 cpus = 1
 memory = "256MiB"
 [volume]
+mode = "partition"
+erase = true
 size = "96MiB"
 [blocks]
 min = 1
@@ -76,6 +79,36 @@ runtime = "8s"
 """
 
 
+THIN_DEVICE = "/dev/mapper/fleet-thin"
+MAKE_THIN = """
+set -e
+export DM_DISABLE_UDEV=1
+mkdir -p /var/lib/primetime/thin && cd /var/lib/primetime/thin
+truncate -s 256M data && truncate -s 8M meta
+data=$(losetup --find --show data); meta=$(losetup --find --show meta)
+dmsetup create fleet-pool --table "0 524288 thin-pool $meta $data 128 0"
+dmsetup message fleet-pool 0 'create_thin 0'
+dmsetup create fleet-thin --table '0 262144 thin /dev/mapper/fleet-pool 0'
+"""
+REMOVE_THIN = """
+set -e
+export DM_DISABLE_UDEV=1
+dmsetup remove fleet-thin && dmsetup remove fleet-pool
+for file in data meta; do losetup -d $(losetup --noheadings --output NAME -j /var/lib/primetime/thin/$file); done
+rm -r /var/lib/primetime/thin
+"""
+
+
+@contextmanager
+def thin_volume(lent: Lent) -> Iterator[str]:
+    """A thin volume of device mapper on the board."""
+    lent.run(MAKE_THIN)
+    try:
+        yield THIN_DEVICE
+    finally:
+        lent.run(REMOVE_THIN)
+
+
 @contextmanager
 def without_python(lent: Lent) -> Iterator[None]:
     """Hide the board's Python."""
@@ -106,12 +139,12 @@ def run(directory: Path, *arguments: str) -> str:
     return out
 
 
-def only(lent: Lent, directory: Path, study: str) -> Path:
+def only(lent: Lent, directory: Path, study: str, volume: str = VOLUME) -> Path:
     """A controller's directory with a fleet of this board alone, and a study."""
     text = lent.fleet.read_text()
     tables = [f"[devices.{part}" for part in text.split("[devices.")[1:]]
     mine = next(table for table in tables if table.startswith(f"[devices.{lent.board.name}]"))
-    (directory / "fleet.toml").write_text(mine)
+    (directory / "fleet.toml").write_text(mine.replace(f'"{VOLUME}"', f'"{volume}"'))
     (directory / "given.toml").write_text(study)
     return directory
 
@@ -135,11 +168,11 @@ def done_on_board(lent: Lent) -> int:
     [pytest.param("x86", marks=pytest.mark.required_environment), pytest.param("pi4", marks=pytest.mark.slow)],
 )
 def test_a_whole_campaign_on_a_board_without_python(lent: Lent, kind: str, tmp_path: Path) -> None:
-    """Native, runc and guests under the board's KVM with vhost-net: silent, complete, and every figure marked."""
+    """Native, runc and guests under the board's KVM with vhost-net, on a thin volume: silent, complete, all marked."""
     vhost = "".join(f'[environments.{guest}]\nvhost = "on"\n' for guest in GUESTS[kind])
     study = f'title = "all that a board can run"\nquick = true\n[environments.native]\n[environments.runc]\n{vhost}'
-    directory = only(lent, tmp_path, study + POINTS)
-    with without_python(lent):
+    directory = only(lent, tmp_path, study + POINTS, THIN_DEVICE)
+    with without_python(lent), thin_volume(lent):
         run(directory, "run", "--study", "given.toml", "--smoke")
     labels = {"native", "runc", *GUESTS[kind]}
     with campaign(directory) as sql:
@@ -149,6 +182,7 @@ def test_a_whole_campaign_on_a_board_without_python(lent: Lent, kind: str, tmp_p
         assert len(cells) == len(labels) * 2
         packets = [row[0] for row in sql.execute("SELECT value FROM measurements WHERE metric = 'control_packets'")]
         assert packets == [0.0] * len(cells)
+        assert {row[0] for row in sql.execute("SELECT value FROM facts WHERE name = 'volume.mode'")} == {"partition"}
         facts = dict(sql.execute("SELECT name, value FROM facts WHERE scope = 'campaign'"))
         assert (facts["machine.emulated"], facts["machine.vhost-net"]) == (kind, 1)
     [path] = directory.glob("runs/*.sqlite")

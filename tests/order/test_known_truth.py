@@ -9,6 +9,7 @@ import pytest
 
 from primetime.analysis import Analysis, analyse
 from primetime.model import CampaignState, Comparison, Stopping, Verdict
+from primetime.report.html import html_report
 from tests.order.test_life import Campaign, made_study
 
 NOISE = 0.02  # sd of a boot's ln
@@ -55,3 +56,17 @@ def test_it_stops_on_width_or_at_the_cap_and_says_which(tmp_path: Path, width: f
     assert analysis.data.campaign["state"] == state
     assert ("sequential" in {warning.id for warning in analysis.warnings}) == (state is CampaignState.WIDTH)
     assert ("precision-not-reached" in {one.id for one in analysis.warnings}) == (state is CampaignState.BLOCKS)
+
+
+def test_iterations_show_where_the_spread_comes_from(tmp_path: Path) -> None:
+    """The fake's noise is drawn by boot and argv: iterations of one boot are equal, all spread is between boots."""
+    analysis = carried_out(tmp_path / "three.sqlite", 0.9, replace(TEN_BLOCKS, iterations=3))
+    [capped] = [one for one in analysis.components if one.environment == "capped"]
+    assert (capped.boots, capped.iterations) == (10, 3)
+    assert capped.iteration_variance == pytest.approx(0.0, abs=1e-12)
+    assert capped.boot_variance == pytest.approx(NOISE**2, rel=0.8)
+    page = html_report([analysis])
+    assert "Where the spread comes from" in page
+    assert "Medians and tails over boots" in page
+    assert "Second opinions" in page
+    assert primary(analysis).blocks == 10

@@ -42,12 +42,6 @@ def with_environment_fact(name: str, value: str, environment: str = "qemu") -> C
     return lambda data: replace(data, facts=(*data.facts, Fact(name, value, "environment", environment)))
 
 
-def with_falling_writes(data: CampaignData) -> CampaignData:
-    """The baseline's rate falls by 4 % of its first value in every block, as on flash that fills its cache."""
-    trials = (replace(one, values={**one.values, "drained_rate": 100.0 - 4 * one.block}) for one in data.trials)
-    return replace(data, trials=tuple(trials))
-
-
 def with_values(environment: str, **values: float) -> Change:
     def change(data: CampaignData) -> CampaignData:
         trials = tuple(
@@ -126,7 +120,6 @@ CHECKS: list[tuple[str, Change]] = [
     ("variant", with_environment_fact("variant.seccomp", "none")),
     ("variant", with_campaign_fact("variant.blocks.aa", "false")),
     ("campaign-on-device", with_campaign_fact("campaign.on_tested_device", True)),
-    ("not-steady", with_falling_writes),
     ("restless", with_boot_fact("settle.busy_fraction", 0.9)),
     ("foreign-packets", with_values("qemu", control_packets=1e6)),
     ("foreign-packets", both(with_values("qemu", control_packets=0.0), with_one_value("qemu", "control_packets", 5.0))),

@@ -70,3 +70,11 @@ def test_it_starts(bundle: Path) -> None:
 def test_a_place_that_cannot_be_written(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="cannot be written"):
         write_bundle(tmp_path / "none" / "primetime.pyz")
+
+
+def test_it_brings_the_file_program_for_devices_without_a_compiler(tmp_path: Path) -> None:
+    bundle = tmp_path / "primetime.pyz"
+    write_bundle(bundle, {"arm64": b"program"})
+    code = "import sys; sys.path.insert(0, sys.argv[1]); from primetime.images.file_program import prebuilt"
+    asked = f"{code}; print(prebuilt('arm64'), prebuilt('amd64'))"
+    assert run([sys.executable, "-I", "-S", "-c", asked, str(bundle)], timeout_s=60).stdout == b"b'program' None\n"

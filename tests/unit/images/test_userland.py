@@ -122,4 +122,5 @@ def test_a_trees_python_starts_through_its_own_loader(tmp_path: Path, triplet: s
         "--library-path",
         f"/there/usr/lib/{triplet}",
         "/there/usr/bin/python3",
+        "-B",
     )
