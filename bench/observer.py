@@ -23,6 +23,7 @@ from primetime.campaign.opening import open_device
 from primetime.campaign.study_file import load_study
 from primetime.environments import environment
 from primetime.environments.base import Instance
+from primetime.host.lock import device_lock
 from primetime.host.undo import open_ledger
 from primetime.images.cache import Cache
 from primetime.images.guest import build_guest_images
@@ -78,6 +79,7 @@ def with_over_without() -> float:
     member = environment(native[0])
     ratios = []
     with (
+        device_lock("bench"),
         open_device(Opening(study, images, (member,), open_ledger())) as device,
         device.boot(member, BootStart(63001)) as instance,
     ):

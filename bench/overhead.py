@@ -27,6 +27,7 @@ from primetime.environments.base import Attachment, BootContext, Connection, Env
 from primetime.environments.bundle import BundlePlan, oci_config
 from primetime.errors import PrimetimeError
 from primetime.host.cgroup import Cgroup
+from primetime.host.lock import device_lock
 from primetime.host.process import run
 from primetime.host.undo import open_ledger
 from primetime.images.cache import Cache
@@ -93,7 +94,8 @@ def plain_seconds(path: Path) -> float:
     study = load_study(str(path))
     images = build_guest_images(Cache(), platform.machine(), study.images, lambda _: None)
     member = environment(study.environments[0])
-    with open_device(Opening(study, images, (member,), open_ledger())) as device:
+    opening = Opening(study, images, (member,), open_ledger())
+    with device_lock("bench"), open_device(opening) as device:
         recipes = [workload(point.workload).recipe(point, device.site) for point in study.points]
         argvs = [recipes[0].layout[0].argv, *(recipe.run[0].argv for recipe in recipes)]
         return in_shell(device, member, argvs) if member.kind == "native" else in_containers(device, member, argvs)

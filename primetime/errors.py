@@ -7,6 +7,7 @@ PrimetimeError
 ├── BootFailed          an environment did not come up (the step, the reason, its console); its slot stays open
 ├── EnvironmentDied     an environment that was up is gone (panic, kill, hang); its slot stays open
 ├── TrialFailed         one trial gave no figure; the boot goes on
+├── Unreachable         a board of the fleet does not answer now; what it measures goes on without us
 ├── UndoFailed          something could not be put back; the device is broken until `primetime clean` succeeds
 └── Interrupted         SIGINT or SIGTERM arrived; everything is undone; exit code 130
 
@@ -77,6 +78,10 @@ class EnvironmentDied(PrimetimeError):
 
 class TrialFailed(PrimetimeError):
     """One trial gave no valid figure; the reason is stored with it."""
+
+
+class Unreachable(PrimetimeError):
+    """ssh could not reach a board, or lost it; trying again later may help."""
 
 
 class UndoFailed(PrimetimeError):

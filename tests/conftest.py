@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("suite", deadline=None)  # timings are never asserted
+settings.load_profile("suite")
 
 MARK = "required_environment"
 OPTION = "--must-run"
+ALL = "--all"
 
 
 class RequiredEnvironments:
@@ -67,7 +72,17 @@ def reason(report: pytest.TestReport) -> str:
     return report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """What takes long runs only when it is asked for."""
+    if config.getoption(ALL):
+        return
+    for item in items:
+        if item.get_closest_marker("slow"):
+            item.add_marker(pytest.mark.skip(reason="it takes long: scripts/test --all"))
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(ALL, action="store_true", help="also run what takes long")
     parser.addoption(OPTION, default="", metavar="KIND,KIND", help="fail unless a test of each of these kinds passed")
 
 

@@ -4,25 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from statistics import fmean
 
 from primetime.analysis.data import CampaignData, PointRecord
-from primetime.analysis.scope import covers
-from primetime.analysis.verdicts import AdjustedP, blocks_needed, decide, unresolved_reason
+from primetime.analysis.judging import Candidate, judged
+from primetime.analysis.scope import covers, scope_of
+from primetime.analysis.states import two_states
+from primetime.analysis.told import campaign_fact, outside_share
 from primetime.errors import UserError
-from primetime.intervals import difference_p, equivalence_p, holm, log_ratio_interval, log_ratios
-from primetime.model import Comparison, Interval, Metric, MetricKind, QualityWarning, Severity, Verdict
+from primetime.intervals import difference_p, log_ratio_interval, log_ratios
+from primetime.model import Comparison, Interval, Metric, MetricKind, QualityWarning, Severity, State, Verdict
 
 DEFAULT_MARGIN = 0.05
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """A comparison before its verdict, with the ln ratios of its blocks."""
-
-    comparison: Comparison
-    d: tuple[float, ...]
+CPU_COST = "cpu_per_"
 
 
 def compare(
@@ -33,15 +28,17 @@ def compare(
     `warnings` with Severity.FORBIDS take the verdict from what they cover. UserError for an unknown baseline.
     """
     base = check_baseline(data, baseline)
+    limited = [warning.scope for warning in warnings if warning.id == "device-limit"]
     candidates = [
-        _candidate(data, point, metric, (label, base))
+        _promoted(candidate, limited)
         for point in data.points.values()
         for metric in _metrics(data, point)
-        for label in data.environments
-        if label != base
+        for candidate in _candidates(data, point, metric, base)
     ]
-    warned = [_with_warnings(candidate, warnings) for candidate in candidates]
-    return tuple(_judged(data, warned))
+    states = two_states(data)
+    by_scope = _by_scope(warnings)
+    ready = [_with_states(_with_warnings(candidate, by_scope), states) for candidate in candidates]
+    return tuple(judged(data, ready))
 
 
 def check_baseline(data: CampaignData, baseline: str | None) -> str:
@@ -56,8 +53,17 @@ def check_baseline(data: CampaignData, baseline: str | None) -> str:
 
 
 def margin_of(data: CampaignData, metric: str) -> float:
-    """Return the margin of a metric: within it, a difference does not matter."""
-    return data.study.margins.get(metric, data.study.margins.get("default", DEFAULT_MARGIN))
+    """Return the margin of a metric: within it, a difference does not matter.
+
+    Margins of the device's class come first: those under words that its model holds.
+    """
+    model = str(campaign_fact(data, "board.model") or data.campaign["device"]).lower()
+    classes = [own for words, own in data.study.class_margins.items() if words.lower() in model]
+    for margins in (*classes, data.study.margins):
+        if metric in margins:
+            return margins[metric]
+    defaults = (*classes, data.study.margins, {"default": DEFAULT_MARGIN})
+    return next(margins["default"] for margins in defaults if "default" in margins)
 
 
 def typical(values: Sequence[float]) -> float | None:
@@ -74,21 +80,26 @@ def _metrics(data: CampaignData, point: PointRecord) -> list[Metric]:
     return sorted(known, key=lambda metric: (metric.name != point.primary, metric.name))
 
 
-def _by_block(data: CampaignData, point: str, environment: str, metric: str) -> dict[int, tuple[float, int]]:
-    """Return (value, trial) by block."""
-    return {
-        trial.block: (trial.values[metric], trial.trial)
-        for trial in data.done(point, environment)
-        if metric in trial.values
-    }
+def _candidates(data: CampaignData, point: PointRecord, metric: Metric, base: str) -> Iterator[Candidate]:
+    """Yield every environment against the baseline, whose figures are looked up once."""
+    of_base = data.by_block(point.name, base, metric.name)
+    for label in data.environments:
+        if label != base:
+            own = data.by_block(point.name, label, metric.name)
+            yield _candidate(data, point, metric, {label: own, base: of_base})
 
 
-def _candidate(data: CampaignData, point: PointRecord, metric: Metric, sides: tuple[str, str]) -> Candidate:
-    own, base = (_by_block(data, point.name, label, metric.name) for label in sides)
+def _candidate(
+    data: CampaignData, point: PointRecord, metric: Metric, figures: Mapping[str, Mapping[int, float]]
+) -> Candidate:
+    """Compare one environment, the first in `figures` (by environment and block), with the second."""
+    sides = tuple(figures)
+    own, base = figures.values()
     shared = sorted(own.keys() & base.keys())
     # Where nothing can be paired, each side still shows what it has.
     own_blocks, base_blocks = (shared, shared) if shared else (sorted(own), sorted(base))
-    d = tuple(log_ratios(_values(own), _values(base)).values())
+    d = tuple(log_ratios(own, base).values())
+    trials = [data.trial_of_block(point.name, label) for label in sides]
     comparison = Comparison(
         environment=sides[0],
         baseline=sides[1],
@@ -96,66 +107,69 @@ def _candidate(data: CampaignData, point: PointRecord, metric: Metric, sides: tu
         point=point.name,
         metric=metric,
         primary=metric.name == point.primary,
-        value=typical([own[block][0] for block in own_blocks]),
-        baseline_value=typical([base[block][0] for block in base_blocks]),
+        value=typical([own[block] for block in own_blocks]),
+        baseline_value=typical([base[block] for block in base_blocks]),
         interval=_interval(d) if len(d) == len(shared) else None,
         margin=margin_of(data, metric.name),
         verdict=Verdict.NO_VERDICT,
-        reason="not a primary metric",
+        reason="" if metric.name == point.primary else "not a primary metric",
         blocks=len(shared),
-        trials=tuple(side[block][1] for block in shared for side in (own, base)),
+        trials=tuple(side[block] for block in shared for side in trials),
         warnings=(),
+        outside=outside_share(data, point.name, sides[0]),
     )
-    return Candidate(comparison, d)
+    # Only what verdicts are about keeps its blocks: a large campaign has thousands of other metrics.
+    about = comparison.primary or metric.name.startswith(CPU_COST)
+    return Candidate(comparison, d if about else (), difference_p(d) if len(d) > 1 else None)
 
 
-def _values(by_block: Mapping[int, tuple[float, int]]) -> dict[int, float]:
-    return {block: value for block, (value, _) in by_block.items()}
+def _promoted(candidate: Candidate, limited: Sequence[str]) -> Candidate:
+    """Where both reach the device's limit, the CPU per unit of work is what verdicts are about (contract §7)."""
+    one = candidate.comparison
+    about = scope_terms(one.environment, one.point)
+    if one.metric.name.startswith(CPU_COST) and any(about <= set(scope.split(",")) for scope in limited):
+        return replace(candidate, comparison=replace(one, primary=True, reason=""))
+    return candidate
+
+
+def scope_terms(environment: str, point: str) -> set[str]:
+    """The terms of a scope that is about one environment in one point."""
+    return set(scope_of(environment, point).split(","))
 
 
 def _interval(d: tuple[float, ...]) -> Interval | None:
     return log_ratio_interval(d) if len(d) > 1 else None
 
 
-def _with_warnings(candidate: Candidate, warnings: Sequence[QualityWarning]) -> Candidate:
+def _by_scope(warnings: Sequence[QualityWarning]) -> dict[str, list[tuple[int, QualityWarning]]]:
+    """Return warnings by scope, each id once, with their place: a large campaign has thousands of equal ones."""
+    found: dict[str, dict[str, tuple[int, QualityWarning]]] = {}
+    for place, warning in enumerate(warnings):
+        found.setdefault(warning.scope, {}).setdefault(warning.id, (place, warning))
+    return {scope: list(those.values()) for scope, those in found.items()}
+
+
+def _with_warnings(candidate: Candidate, by_scope: Mapping[str, list[tuple[int, QualityWarning]]]) -> Candidate:
     """Note the warnings that cover a comparison; one that forbids its verdict gives the reason."""
     one = candidate.comparison
     sides = (one.environment, one.baseline)
-    mine = [warning for warning in warnings if covers(warning.scope, sides, one.point, one.metric.name)]
+    placed = [
+        those
+        for scope, warnings in by_scope.items()
+        if covers(scope, sides, one.point, one.metric.name)
+        for those in warnings
+    ]
+    mine = [warning for _, warning in sorted(placed, key=lambda those: those[0])]
     forbidding = [warning for warning in mine if warning.severity is Severity.FORBIDS]
-    reason = forbidding[0].sentence if forbidding else "" if one.primary else one.reason
+    reason = forbidding[0].sentence if forbidding else one.reason
     ids = tuple(dict.fromkeys(warning.id for warning in mine))
     return replace(candidate, comparison=replace(one, warnings=ids, reason=reason))
 
 
-def _judged(data: CampaignData, candidates: Sequence[Candidate]) -> Iterator[Comparison]:
-    """Give a verdict to every primary comparison that may have one; the family is one workload's."""
-    families: dict[str, list[int]] = {}
-    for index, candidate in enumerate(candidates):
-        if candidate.comparison.primary and not candidate.comparison.reason:
-            families.setdefault(candidate.comparison.workload, []).append(index)
-    needed = blocks_needed(data.study)
-    tested: dict[int, AdjustedP] = {}
-    for members in families.values():
-        tested.update(zip(members, _tested([candidates[index] for index in members], needed), strict=True))
-    for index, candidate in enumerate(candidates):
-        yield _verdict(candidate, tested[index], needed) if index in tested else candidate.comparison
-
-
-def _tested(family: Sequence[Candidate], needed: int) -> list[AdjustedP]:
-    """Adjust the p-values of a family. A member with too few blocks counts in it, with p = 1: families are fixed."""
-    ready = [len(candidate.d) >= needed for candidate in family]
-    different = [difference_p(one.d) if ok else 1.0 for one, ok in zip(family, ready, strict=True)]
-    equal = [equivalence_p(one.d, one.comparison.margin) if ok else 1.0 for one, ok in zip(family, ready, strict=True)]
-    return [AdjustedP(p, q, len(family)) for p, q in zip(holm(different), holm(equal), strict=True)]
-
-
-def _verdict(candidate: Candidate, tested: AdjustedP, needed: int) -> Comparison:
+def _with_states(candidate: Candidate, states: Mapping[tuple[str, str], tuple[State, State]]) -> Candidate:
+    """Where boots fall into two states on either side, show both and take the one number away."""
     one = candidate.comparison
-    if one.interval is None and one.blocks >= needed:
-        return replace(one, reason="a value of zero or below has no ratio")
-    if len(candidate.d) < needed:
-        return replace(one, reason=f"{len(candidate.d)} of {needed} blocks")
-    verdict = decide(tested)
-    reason = unresolved_reason(candidate.d, one.margin, tested.family) if verdict is Verdict.NOT_RESOLVED else ""
-    return replace(one, verdict=verdict, reason=reason)
+    own, base = (states.get((one.point, label), ()) for label in (one.environment, one.baseline))
+    if not one.primary or not (own or base):
+        return candidate
+    return replace(candidate, comparison=replace(one, interval=None, states=own, baseline_states=base))

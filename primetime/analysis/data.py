@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
+from statistics import fmean
 
 from primetime.model import (
     BootStatus,
@@ -69,7 +71,7 @@ class BootRecord:
 
 @dataclass(frozen=True, slots=True)
 class TrialRecord:
-    """One trial with its figures by metric name. `slot` and `point` are its cell."""
+    """One trial with its figures by metric name. `slot` and `ord`, its place there, are its cell."""
 
     trial: int
     boot: int | None
@@ -83,9 +85,10 @@ class TrialRecord:
     started_at: str
     duration_s: float | None
     values: Mapping[str, float]
+    ord: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class CampaignData:
     """All of a campaign but its series and raw output."""
 
@@ -98,18 +101,96 @@ class CampaignData:
     trials: tuple[TrialRecord, ...]
     metrics: Mapping[str, Mapping[str, Metric]]  # point → metric name → metric
     facts: tuple[Fact, ...]
+    ruled_out: Mapping[int, str] = field(default_factory=dict)  # trial → the rule written before that leaves it out
 
     def done(self, point: str, environment: str) -> tuple[TrialRecord, ...]:
-        """Return the finished trials of a point in the main slots of an environment, in block order."""
-        found = (
-            trial
-            for trial in self.trials
-            if trial.point == point
-            and trial.environment == environment
-            and trial.role is Role.MAIN
-            and trial.status is TrialStatus.DONE
-        )
-        return tuple(sorted(found, key=lambda trial: trial.block))
+        """Return what the boots of an environment's main slots gave at a point, in block order, one per boot.
+
+        Iterations inside one boot are no replicates: their arithmetic mean is the boot's figure (for rates over
+        windows of equal length, that is total work over total time).
+        """
+        return self._boots.get((point, environment), ())
+
+    def by_block(self, point: str, environment: str, metric: str) -> dict[int, float]:
+        """Return the boots' figures of one metric by block, in block order."""
+        done = self.done(point, environment)
+        return {boot.block: boot.values[metric] for boot in done if metric in boot.values}
+
+    def trial_of_block(self, point: str, environment: str) -> dict[int, int]:
+        """Return the trial of every block of a cell (of several iterations, the first)."""
+        cell = (point, environment)
+        if cell not in self._trial_of_block:
+            self._trial_of_block[cell] = {boot.block: boot.trial for boot in self.done(*cell)}
+        return self._trial_of_block[cell]
+
+    @cached_property
+    def _trial_of_block(self) -> dict[tuple[str, str], dict[int, int]]:
+        return {}
+
+    def iterations(self, point: str, environment: str) -> tuple[tuple[TrialRecord, ...], ...]:
+        """Return the finished trials themselves, by boot, in block order."""
+        return self._iterations.get((point, environment), ())
+
+    def of_cell(self, point: str, environment: str) -> tuple[TrialRecord, ...]:
+        """Return every trial of a point in an environment, whatever became of it, in the order of planning."""
+        return self._cells.get((point, environment), ())
+
+    def means(self, point: str, environment: str) -> dict[str, float]:
+        """Return the arithmetic mean of every metric over the boots of a cell; worked out once, many checks ask."""
+        cell = (point, environment)
+        if cell not in self._means:
+            values: dict[str, list[float]] = {}
+            for boot in self.done(*cell):
+                for name, value in boot.values.items():
+                    values.setdefault(name, []).append(value)
+            self._means[cell] = {name: fmean(found) for name, found in values.items()}
+        return self._means[cell]
+
+    @cached_property
+    def _means(self) -> dict[tuple[str, str], dict[str, float]]:
+        return {}
+
+    def facts_of(self, scope: str, name: str) -> tuple[Fact, ...]:
+        """Return the facts of this scope and name, in the order they came."""
+        return self._facts.get((scope, name), ())
+
+    @cached_property
+    def _facts(self) -> dict[tuple[str, str], tuple[Fact, ...]]:
+        found: dict[tuple[str, str], list[Fact]] = {}
+        for fact in self.facts:
+            found.setdefault((fact.scope, fact.name), []).append(fact)
+        return {key: tuple(facts) for key, facts in found.items()}
+
+    @cached_property
+    def _cells(self) -> dict[tuple[str, str], tuple[TrialRecord, ...]]:
+        found: dict[tuple[str, str], list[TrialRecord]] = {}
+        for trial in self.trials:
+            found.setdefault((trial.point, trial.environment), []).append(trial)
+        return {cell: tuple(trials) for cell, trials in found.items()}
+
+    @cached_property
+    def _iterations(self) -> dict[tuple[str, str], tuple[tuple[TrialRecord, ...], ...]]:
+        found: dict[tuple[str, str], dict[int, list[TrialRecord]]] = {}
+        for trial in self.trials:
+            finished = trial.status is TrialStatus.DONE and trial.trial not in self.ruled_out
+            if finished and trial.role is Role.MAIN:
+                found.setdefault((trial.point, trial.environment), {}).setdefault(trial.block, []).append(trial)
+        return {cell: tuple(tuple(blocks[block]) for block in sorted(blocks)) for cell, blocks in found.items()}
+
+    @cached_property
+    def _boots(self) -> dict[tuple[str, str], tuple[TrialRecord, ...]]:
+        return {cell: tuple(map(_of_boot, boots)) for cell, boots in self._iterations.items()}
+
+
+def _of_boot(trials: tuple[TrialRecord, ...]) -> TrialRecord:
+    """Return one record for the iterations of a boot: the first one's, with the mean of every figure."""
+    if len(trials) == 1:
+        return trials[0]
+    values: dict[str, list[float]] = {}
+    for trial in trials:
+        for name, value in trial.values.items():
+            values.setdefault(name, []).append(value)
+    return replace(trials[0], values={name: fmean(found) for name, found in values.items()})
 
 
 def load(path: Path) -> CampaignData:
@@ -128,21 +209,26 @@ def load(path: Path) -> CampaignData:
             trials=tuple(_trial(row, values.get(row["trial"], {})) for row in file.trials()),
             metrics=metrics,
             facts=tuple(file.facts()),
+            ruled_out=file.ruled_out(),
         )
 
 
 Values = dict[int, dict[str, float]]
+MEASURED = """
+    SELECT trial, point, metric, value, unit, direction, kind FROM measurements JOIN trials USING (trial)
+    ORDER BY trial, metric"""
 
 
 def _measurements(file: CampaignFile) -> tuple[dict[str, dict[str, Metric]], Values]:
     metrics: dict[str, dict[str, Metric]] = {}
     values: Values = {}
-    for row in file.rows(
-        "SELECT trials.point, measurements.* FROM measurements JOIN trials USING (trial) ORDER BY trial, metric"
-    ):
-        metric = Metric(row["metric"], row["unit"], Direction(row["direction"]), MetricKind(row["kind"]))
-        metrics.setdefault(row["point"], {})[metric.name] = metric
-        values.setdefault(row["trial"], {})[metric.name] = row["value"]
+    # Millions of rows in a large campaign: one by one, and a metric's words are kept once.
+    for trial, point, name, value, unit, direction, kind in file.cursor(MEASURED):
+        known = metrics.setdefault(point, {})
+        metric = known.get(name)
+        if metric is None:
+            metric = known[name] = Metric(name, unit, Direction(direction), MetricKind(kind))
+        values.setdefault(trial, {})[metric.name] = value
     return metrics, values
 
 
@@ -190,4 +276,5 @@ def _trial(row: sqlite3.Row, values: Mapping[str, float]) -> TrialRecord:
         started_at=row["started_at"] or "",
         duration_s=row["duration_s"],
         values=values,
+        ord=row["ord"],
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
 from dataclasses import dataclass
 
 from primetime.analysis.data import CampaignData, TrialRecord
@@ -21,10 +22,10 @@ class Exclusion:
 
 
 def last_of_cells(data: CampaignData) -> list[TrialRecord]:
-    """Return what became of every cell (slot, point): its finished trial, else its last one."""
-    cells: dict[tuple[int, str], TrialRecord] = {}
+    """Return what became of every cell (slot, place in it): its finished trial, else its last one."""
+    cells: dict[tuple[int, int], TrialRecord] = {}
     for trial in data.trials:
-        cell = (trial.slot, trial.point)
+        cell = (trial.slot, trial.ord)
         if cell not in cells or cells[cell].status is not TrialStatus.DONE:
             cells[cell] = trial
     return list(cells.values())
@@ -39,10 +40,12 @@ def repeated(data: CampaignData) -> list[TrialRecord]:
 def excluded(data: CampaignData, baseline: str) -> tuple[Exclusion, ...]:
     """Return every trial that was planned and is not compared, in the order of trials.
 
-    Besides failed, skipped and unfinished ones: finished trials whose block has no finished partner.
+    Besides failed, skipped and unfinished ones: finished trials that a rule written before leaves out, and those
+    whose block has no finished partner.
     """
+    partners = {point: {trial.block for trial in data.done(point, baseline)} for point in data.points}
     again = {trial.trial for trial in repeated(data)}
-    found = ((trial, _reason(data, trial, baseline)) for trial in data.trials)
+    found = ((trial, _reason(data, trial, baseline, partners[trial.point])) for trial in data.trials)
     return tuple(
         Exclusion(
             trial.environment,
@@ -57,13 +60,14 @@ def excluded(data: CampaignData, baseline: str) -> tuple[Exclusion, ...]:
     )
 
 
-def _reason(data: CampaignData, trial: TrialRecord, baseline: str) -> str:
+def _reason(data: CampaignData, trial: TrialRecord, baseline: str, partners: Set[int]) -> str:
     """Say why a trial is not compared; "" when it is, or is not meant to be."""
     if trial.status in (TrialStatus.PLANNED, TrialStatus.RUNNING):
         return "not measured yet"
     if trial.status is not TrialStatus.DONE:
         return trial.reason or "no reason was given"
+    if trial.trial in data.ruled_out:
+        return data.ruled_out[trial.trial]
     if trial.environment == baseline or trial.role is not Role.MAIN:
         return ""
-    partners = {partner.block for partner in data.done(trial.point, baseline)}
     return "" if trial.block in partners else f"{baseline} has no figure in this block"

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from primetime.analysis.data import CampaignData
-from primetime.analysis.quantities import SPACE, percent, quantity, ratio_in_words
+from primetime.analysis.judging import METHOD_DEPENDENT, dissent_in_words
+from primetime.analysis.quantities import SPACE, percent, quantity, ratio_in_words, states_in_words
 from primetime.model import Comparison, Direction, Finding, Interval, QualityWarning, Severity, Verdict
 
 TIMES = "\N{MULTIPLICATION SIGN}"
@@ -43,6 +44,8 @@ def sentence(data: CampaignData, one: Comparison, grave: set[str]) -> str:
     if one.value is None:
         return f"{name(data, one.environment)} has no figure in {one.point}: {_why_nothing(data, one)}."
     said = _verdict_in_words(data, one)
+    if METHOD_DEPENDENT in one.warnings:
+        said = f"{said} Method-dependent: {dissent_in_words(one)}."
     mind = [warning for warning in one.warnings if warning in grave and not warning.startswith("trials-")]
     return f"{said} Mind: {', '.join(mind)}." if mind else said
 
@@ -72,7 +75,7 @@ def _verdict_in_words(data: CampaignData, one: Comparison) -> str:
 
 
 def _why_nothing(data: CampaignData, one: Comparison) -> str:
-    mine = [trial for trial in data.trials if (trial.environment, trial.point) == (one.environment, one.point)]
+    mine = data.of_cell(one.point, one.environment)
     return mine[-1].reason or "it was not measured yet" if mine else "it was not planned"
 
 
@@ -88,7 +91,8 @@ def _claim(one: Comparison, interval: Interval) -> str:
 
 
 def _absolutes(one: Comparison) -> str:
-    own, base = (quantity(value, one.metric.unit) for value in (one.value, one.baseline_value))
+    own = states_in_words(one.states, one.metric.unit) or quantity(one.value, one.metric.unit)
+    base = states_in_words(one.baseline_states, one.metric.unit) or quantity(one.baseline_value, one.metric.unit)
     blocks = f"{one.blocks} block{'' if one.blocks == 1 else 's'}"
     if one.baseline_value is None:
         return f"{own}, {one.baseline} has no figure"

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
-from primetime.model import Interval
+from primetime.model import Interval, State
 
 SPACE = "\N{NO-BREAK SPACE}"  # a figure and its unit stay on one line
 NOTHING = "\N{EN DASH}"  # where there is no figure
@@ -52,6 +53,11 @@ def plain_ratio(value: float | None, baseline: float | None) -> str:
     if value is None or not baseline:
         return NOTHING
     return digits(value / baseline, 2)
+
+
+def states_in_words(states: Sequence[State], unit: str) -> str:
+    """Return "37.1 MB/s (8 boots) or 52.0 MB/s (12 boots)"; "" for no states."""
+    return " or ".join(f"{quantity(state.value, unit)} ({state.boots} boots)" for state in states)
 
 
 def percent(ratio: float) -> str:

@@ -34,11 +34,21 @@ def decide(tested: AdjustedP) -> Verdict:
     return Verdict.COMPARABLE if inside else Verdict.NOT_RESOLVED
 
 
+def further_blocks(d: Sequence[float], margin: float, family: int) -> int | None:
+    """Return the blocks that are expected to resolve what is not resolved; None: over a thousand.
+
+    What is resolved alone must still get through Holm's adjustment, at worst its first step.
+    """
+    alone = difference_p(d) <= ALPHA or equivalence_p(d, margin) <= ALPHA
+    return blocks_to_resolve(d, margin, family if alone else 1)
+
+
 def unresolved_reason(d: Sequence[float], margin: float, family: int) -> str:
     """Say what would resolve a comparison that is not resolved."""
-    if difference_p(d) <= ALPHA or equivalence_p(d, margin) <= ALPHA:
-        return f"resolved alone, but not after Holm's adjustment over {family} comparisons"
-    more = blocks_to_resolve(d, margin)
+    more = further_blocks(d, margin, family)
     if more is None:
         return "more than a thousand further blocks would be needed to resolve it"
-    return f"about {more} further block{'s' if more > 1 else ''} would resolve it"
+    blocks = f"about {more} further block{'s' if more > 1 else ''} would resolve it"
+    if difference_p(d) <= ALPHA or equivalence_p(d, margin) <= ALPHA:
+        return f"resolved alone, but not after Holm's adjustment over {family} comparisons; {blocks}"
+    return blocks

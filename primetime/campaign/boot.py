@@ -7,18 +7,28 @@ from contextlib import ExitStack, contextmanager
 from posixpath import dirname
 
 from primetime.campaign.device import BootStart, Device
-from primetime.campaign.proof import prove_threads, seen_inside
+from primetime.campaign.inside import seen_inside
+from primetime.campaign.metering import AFTER, BEFORE, IDLE_ENVIRONMENT, IDLE_HOST, Metering
+from primetime.campaign.proof import prove_threads
 from primetime.campaign.trial import Booted, Trial
-from primetime.environments.base import FILE_LIMIT_S, Environment, Instance, failing_as
+from primetime.environments.base import (
+    DATA_DIRECTORY,
+    FILE_LIMIT_S,
+    ClockOffset,
+    Environment,
+    Instance,
+    failing_as,
+)
 from primetime.errors import BootFailed, CommandFailed, EnvironmentDied
 from primetime.model import Command, Fact, Phase, Point, Recipe, SeriesChunk, TrialStatus, Where
-from primetime.store import CampaignFile, TrialResult
+from primetime.store import CampaignFile, ClockRelation, TrialResult
 from primetime.workloads import workload
 
 TrialListener = Callable[[int, Point, TrialResult | None], None]  # None: it starts now
 
 
 WRITTEN = "boot.disk_written_bytes"
+SPACER = f"{DATA_DIRECTORY}/.spacer"
 
 
 class Boot:
@@ -31,32 +41,45 @@ class Boot:
         self.how = how
         self.boot_id = how.number
         self.phases: list[Phase] = []
+        self.metering = Metering(campaign, device, self.boot_id)
 
     def carry_out(self, trials: Mapping[int, Point], tell: TrialListener) -> None:
         """Measure `trials` (trial id → point) in order. Raises BootFailed, EnvironmentDied, Interrupted."""
         written = self.device.written_bytes()
         try:
-            with self.phase("settle"):
-                self.note(self.device.settle())
-            with ExitStack() as stack:
-                with self.phase("start"):
-                    instance = stack.enter_context(self.device.boot(self.environment, self.how))
-                with keeping_console(instance):
-                    self.measure(instance, trials, tell)
-                stopped_from = self.device.now()
-            self.phases.append(Phase("stop", stopped_from, self.device.now()))
+            with self.metering.recording():
+                self.metered(trials, tell)
         finally:
             self.note((Fact(WRITTEN, self.device.written_bytes() - written),))
             self.campaign.add_phases(self.boot_id, self.phases)
 
+    def metered(self, trials: Mapping[int, Point], tell: TrialListener) -> None:
+        """Pulses, then the gate: what heats the device comes before it cools down (contract §10)."""
+        self.where_metered(BEFORE, self.metering.pulses)
+        with self.phase("settle"):
+            self.metering.settle_after()
+            self.note(self.device.settle())
+        self.where_metered(IDLE_HOST, self.metering.idle)
+        with ExitStack() as stack:
+            with self.phase("start"):
+                instance = stack.enter_context(self.device.boot(self.environment, self.how))
+            with keeping_console(instance):
+                self.measure(instance, trials, tell)
+            stopped_from = self.device.now()
+        self.phases.append(Phase("stop", stopped_from, self.device.now()))
+        self.metering.settle_after()
+        self.where_metered(AFTER, self.metering.pulses)
+        self.metering.settle_after()
+
     def measure(self, instance: Instance, trials: Mapping[int, Point], tell: TrialListener) -> None:
         """Everything that happens while the environment is up."""
-        self.note((Fact("boot.ready_s", instance.ready_at - instance.started_at),))
+        self.note((Fact("boot.ready_s", instance.ready_at - instance.started_at), *self.how.variation.facts()))
         with self.phase("prove"):
             self.note(instance.equalise())
             self.note(instance.prove_limits())
             self.note(prove_threads(instance.footprint(), self.device.environment_cpus()))
-            self.note(seen_inside(instance))
+            self.note(seen_inside(instance, self.device.site.peer))
+            self.note(self.device.hops(instance.footprint()))
         with self.phase("touch"):
             self.note(instance.touch_memory())
         footprint = instance.footprint()
@@ -66,17 +89,42 @@ class Boot:
         with ExitStack() as stack:
             recipes = self.recipes(trials.values())
             with self.phase("files"):
+                self.space(instance)
                 self.put(instance, recipes)
             with self.phase("servers"):
                 self.serve(stack, recipes)
             with self.phase("layout"):
                 self.lay_out(instance, recipes)
+            self.where_metered(IDLE_ENVIRONMENT, lambda: self.idle(instance))
             sampler = stack.enter_context(self.device.watch(instance.footprint()))
-            booted = Booted(instance, sampler, figures)
+            booted = Booted(instance, sampler, figures, self.how.variation)
+            first, began = instance.clock_offset(), self.device.now()
             for trial, point in trials.items():
                 self.one_trial(booted, trial, point, tell)
+            self.keep_clock(first, instance.clock_offset(), self.device.now() - began)
             self.note((*sampler.facts(), Fact("host.boot_id", self.device.boot_id())))
         self.note(tuple(Fact(f"evidence.{name}", value) for name, value in instance.evidence().items()))
+
+    def keep_clock(self, first: ClockOffset | None, last: ClockOffset | None, seconds: float) -> None:
+        """Store how the guest's clock related to the host's in this boot (contract §4)."""
+        if first is None or last is None:
+            return
+        drift = (first.offset_s - last.offset_s) / seconds * 1e6
+        self.campaign.add_clock(
+            ClockRelation(f"guest-boot-{self.boot_id}", "monotonic", -first.offset_s, drift, first.within_s)
+        )
+
+    def idle(self, instance: Instance) -> None:
+        """Let the environment be up and do nothing, with nothing left to be written."""
+        instance.sync()
+        self.device.flush()
+        self.metering.idle()
+
+    def where_metered(self, name: str, act: Callable[[], None]) -> None:
+        """Do what only a meter needs, as a phase; nothing in a campaign without meters."""
+        if self.metering.recorder is not None:
+            with self.phase(name):
+                act()
 
     def recipes(self, points: Iterable[Point]) -> list[Recipe]:
         """What the points want that can be measured here."""
@@ -100,9 +148,20 @@ class Boot:
             finally:
                 self.phases.extend(trial.phases)
             chunks = booted.sampler.chunks()
+            self.campaign.add_facts(trial.evidence)
         self.campaign.finish_trial(trial_id, result)
         self.campaign.add_chunks(self.boot_id, chunks)
+        self.metering.commit()
         tell(trial_id, point, result)
+        if not reason and member.recipe(point, self.device.site).writes:
+            with self.phase("rest"):
+                self.device.rest_after_write()
+
+    def space(self, instance: Instance) -> None:
+        """Let the files under test lie at another place of the volume than in the last boot."""
+        if self.how.variation.spacer_bytes:
+            with failing_as("spacer"):
+                instance.put(SPACER, bytes(self.how.variation.spacer_bytes))
 
     def put(self, instance: Instance, recipes: list[Recipe]) -> None:
         """Put the files that points bring along on their side; equal ones once."""

@@ -6,16 +6,23 @@ order, resume, statistics and reports are tested without root.
 
 from __future__ import annotations
 
+import os
+import sys
 import time
 from abc import ABC, abstractmethod
-from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from primetime.campaign.peer_service import PeerUse
+from primetime.campaign.variation import Variation
 from primetime.environments.base import BOOT_LIMIT_S, Environment, Instance
+from primetime.host.facts import machine_emulation
+from primetime.host.process import Placement, Spawning, spawn
 from primetime.instruments.sampler import Sampler
-from primetime.model import Fact, FileToPut, Footprint, Outcome, Site, Step
+from primetime.model import Fact, FileToPut, Footprint, Outcome, PowerSpec, Site, Step
 
+EMULATED_BOOT_LIMIT_S = 360.0  # under the KVM of an emulated device, on a loaded host
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -23,19 +30,27 @@ BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 class BootStart:
     """How to boot. `number`, unique in the campaign, gives names and addresses; times in seconds.
 
-    `first_sign_s`: how long to wait for a guest kernel's first output.
+    `first_sign_s`: how long to wait for a guest kernel's first output; `variation`: what must not matter.
     """
 
     number: int
     emulated: bool = False
     first_sign_s: float = BOOT_LIMIT_S
     limit_s: float = BOOT_LIMIT_S
+    variation: Variation = field(default_factory=Variation)
+
+
+def boot_start(number: int, tcg: bool, emulation: str) -> BootStart:
+    """How a boot of a campaign is done. `emulation`: what the device itself is emulated as, "" for a real one."""
+    limit_s = EMULATED_BOOT_LIMIT_S if emulation else BOOT_LIMIT_S
+    return BootStart(number, tcg, first_sign_s=limit_s, limit_s=limit_s)
 
 
 class Device(ABC):
     """What a boot and a trial ask of the machine."""
 
     site: Site
+    power = PowerSpec()
 
     @abstractmethod
     def facts(self) -> tuple[Fact, ...]:
@@ -61,12 +76,16 @@ class Device(ABC):
         """
 
     @abstractmethod
-    def flush(self) -> None:
-        """Write the host's dirty pages, drop its caches and wait until nothing is dirty."""
+    def flush(self) -> int:
+        """Write the host's dirty pages, drop its caches and wait until nothing is dirty; return what still is, in B."""
 
     @abstractmethod
     def sync(self) -> None:
         """Write the host's dirty pages."""
+
+    @abstractmethod
+    def rest_after_write(self) -> None:
+        """Leave flash the study's idle time after a point that wrote (contract §6)."""
 
     @abstractmethod
     def watch(self, footprint: Footprint) -> AbstractContextManager[Sampler]:
@@ -92,9 +111,34 @@ class Device(ABC):
     def environment_cpus(self) -> frozenset[int]:
         """Return the CPUs that the environment and what serves it may use."""
 
+    def wear_facts(self) -> tuple[Fact, ...]:
+        """Return what the tested storage says of itself and its wear: taken before and after (contract §6)."""
+        return ()
+
+    def peer_use(self) -> PeerUse | None:
+        """Return the CPU time that a far peer has used; None where it says nothing, or is none."""
+        return None
+
+    def hops(self, footprint: Footprint) -> tuple[Fact, ...]:  # noqa: ARG002 - a fake has no network
+        """Return facts of the host's interfaces between an environment and the peer (contract §4)."""
+        return ()
+
+    def full_load(self, seconds: float) -> None:
+        """Keep every CPU of the host busy."""
+        every = frozenset(range(os.cpu_count() or 1))
+        with ExitStack() as stack:
+            for cpu in sorted(every):
+                placed = Spawning(placement=Placement(cpus=frozenset({cpu})), stop_s=1.0)
+                stack.enter_context(spawn([sys.executable, "-c", "while True: pass"], placed))
+            time.sleep(seconds)
+
     def boot_id(self) -> str:
         """Return what tells one start of the host from the next."""
         return BOOT_ID.read_text(encoding="ascii").strip()
+
+    def emulation(self) -> str:
+        """Return what this machine itself is emulated as; "" for a real one."""
+        return machine_emulation()
 
     def now(self) -> float:
         """Return host CLOCK_MONOTONIC, in seconds."""

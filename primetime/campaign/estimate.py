@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Set
 from dataclasses import replace
 
+from primetime.campaign.study_power import boot_seconds
 from primetime.environments import environment_class
 from primetime.environments.base import Storage
 from primetime.model import EnvironmentSpec, Estimate, Point, Recipe, Site, Study
@@ -43,19 +44,30 @@ def estimate_study(study: Study, one_block: Set[str], site: Site = PLANNED_SITE)
     return Estimate(trials, seconds, written + (size if disk else 0), size * (2 if disk else 1))
 
 
+def boots_s(study: Study, emulated: Set[str]) -> float:
+    """Seconds that booting every environment once takes by these constants: a yardstick for a slow device."""
+    return sum(own_boot_s(spec, spec.label in emulated) for spec in study.environments)
+
+
+def own_boot_s(spec: EnvironmentSpec, emulated: bool) -> float:
+    """Seconds to start and stop one environment."""
+    return EMULATED_BOOT_S if emulated else BOOT_S.get(spec.kind, GUEST_BOOT_S)
+
+
 def boot_cost(study: Study, spec: EnvironmentSpec, emulated: bool, site: Site) -> tuple[int, float, int]:
     """Trials, seconds and bytes of one block's boots of one environment."""
+    again = 1 if study.smoke else study.stopping.iterations
     recipes = [(point, workload(point.workload).recipe(point, site)) for point in study.points]
     groups = {point.group for point in study.points}
-    own = EMULATED_BOOT_S if emulated else BOOT_S.get(spec.kind, GUEST_BOOT_S)
-    seconds = len(groups) * (own + study.pace.settle_s)
+    own = own_boot_s(spec, emulated)
+    seconds = len(groups) * (own + study.pace.settle_s + boot_seconds(study.power))
     per_trial = EMULATED_TRIAL_S if emulated else TRIAL_S
-    seconds += sum(recipe.duration_s + per_trial for _, recipe in recipes)
+    seconds += again * sum(recipe.duration_s + per_trial for _, recipe in recipes)
     layout = layout_bytes(recipes)
-    written = layout + sum(recipe.bytes_written for _, recipe in recipes)
+    written = layout + again * sum(recipe.bytes_written for _, recipe in recipes)
     if environment_class(spec.kind).storage is Storage.DISK:
         written += len(groups) * format_bytes(study.volume.size_bytes)
-    return len(recipes), seconds + layout / LAYOUT_RATE, written
+    return again * len(recipes), seconds + layout / LAYOUT_RATE, written
 
 
 def format_bytes(size: int) -> int:

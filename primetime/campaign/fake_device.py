@@ -48,11 +48,15 @@ class FakeDevice(Device):
         finally:
             self.acts.append(f"end {environment.spec.label}")
 
-    def flush(self) -> None:
+    def flush(self) -> int:
         self.acts.append("flush")
+        return 0
 
     def sync(self) -> None:
         self.acts.append("sync")
+
+    def rest_after_write(self) -> None:
+        self.acts.append("rest")
 
     @contextmanager
     def watch(self, footprint: Footprint) -> Iterator[Sampler]:

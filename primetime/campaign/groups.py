@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from primetime.campaign.estimate import BOOT_S, GUEST_BOOT_S, LAYOUT_RATE, PLANNED_SITE, TRIAL_S
+from primetime.campaign.study_power import boot_seconds
 from primetime.model import Point, Study
 from primetime.workloads import workload
 
@@ -14,11 +15,12 @@ BLOCK_LIMIT_S = 45 * 60.0
 def grouped(study: Study) -> Study:
     """Return the study with its points in as few groups, in order, as keep each block within the limit."""
     places = len(study.environments) + int(study.stopping.aa)
-    boots = sum(BOOT_S.get(spec.kind, GUEST_BOOT_S) for spec in study.environments) + places * study.pace.settle_s
+    around = study.pace.settle_s + boot_seconds(study.power)
+    boots = sum(BOOT_S.get(spec.kind, GUEST_BOOT_S) for spec in study.environments) + places * around
     points: list[Point] = []
     group, seconds = 0, boots
     for point in study.points:
-        own = places * point_seconds(point)
+        own = places * study.stopping.iterations * point_seconds(point)
         if points and seconds + own > BLOCK_LIMIT_S and seconds > boots:
             group, seconds = group + 1, boots
         points.append(replace(point, group=group))

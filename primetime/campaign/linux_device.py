@@ -10,19 +10,23 @@ from pathlib import Path
 
 from primetime.campaign.cpus import CpuSets
 from primetime.campaign.device import BootStart, Device
+from primetime.campaign.far_peer import wire_facts
+from primetime.campaign.guest_kernel import guest_settings, kernel_facts
 from primetime.campaign.peer import Peer
-from primetime.campaign.quiet import busy_fraction, hottest
+from primetime.campaign.peer_service import PeerUse
+from primetime.campaign.quiet import busy_fraction, dirty_bytes, hottest
 from primetime.campaign.survey import absent_programs
 from primetime.environments.base import Attachment, BootContext, Connection, Environment, Instance, Storage
 from primetime.errors import BootFailed, UndoFailed, UserError
 from primetime.host import network
+from primetime.host.affinity import steer_packets
 from primetime.host.cgroup import PARENT, Cgroup
 from primetime.host.facts import machine_facts, volume_facts
-from primetime.host.knobs import chosen
 from primetime.host.ledger import RUN_DIRECTORY, Act, Ledger
+from primetime.host.offloads import hop_in_words
 from primetime.host.process import run
 from primetime.host.rawdisk import limit_facts, overwrite_randomly
-from primetime.host.volume import Volume, logical_block, open_volume_facts, queue_directory
+from primetime.host.volume import Volume, logical_block, open_volume_facts, queue_directory, write_fully
 from primetime.images.guest import GuestImages
 from primetime.instruments import default_instruments, instrument_facts
 from primetime.instruments.memory import footprint_bytes
@@ -32,13 +36,13 @@ from primetime.model import Fact, FileToPut, Footprint, Limits, Outcome, Site, S
 SYNC_LIMIT_S = 300.0
 SMALLEST_GUEST = 128 * 1024 * 1024
 EMULATOR_RESERVE = 192 * 1024 * 1024  # TCG's cache of translated code, and what QEMU takes more for it
-DIRTY = ("dirty_bytes", "dirty_background_bytes")
-QUEUE = ("scheduler", "read_ahead_kb", "rotational")
 WRITTEN_SECTORS, SECTOR = 6, 512  # Documentation/block/stat.rst
 CLEAN_BYTES = 1024 * 1024  # "near zero": background noise of a host that does nothing else
 CLEAN_LIMIT_S = 30.0
 QUIET_BUSY = 0.10  # of one CPU-second per second and CPU
 QUIET_WINDOW_S = 0.1
+WEAR = "disk.device."
+CONNTRACK = Path("/proc/sys/net/netfilter/nf_conntrack_max")
 DROP_CACHES = Path("/proc/sys/vm/drop_caches")
 
 
@@ -58,6 +62,7 @@ class LinuxDevice(Device):
     def __init__(self, opening: Opening, sets: CpuSets, volume: Volume, peer: Peer | None) -> None:
         study = opening.study
         self.opening = opening
+        self.power = study.power
         self.sets = sets
         cpus = sets.environment
         self.limits = Limits(len(cpus), cpus, study.limits.memory_bytes, study.limits.host_cache_bytes)
@@ -91,19 +96,31 @@ class LinuxDevice(Device):
             Fact("limits.cpus", self.limits.cpus),
             Fact("limits.host_cache_bytes", self.limits.host_cache_bytes),
             Fact("network.path", self.opening.study.network_path),
+            Fact("network.conntrack", CONNTRACK.exists()),
+            *kernel_facts(self.opening.images),
         )
 
     def calibrate(self) -> tuple[Fact, ...]:
         facts: list[Fact] = []
-        region = self.volume.device or self.volume.image
-        if self.opening.study.flash.precondition and region is not None:
-            written = overwrite_randomly(region, self.volume.size_bytes)
-            facts.append(Fact("flash.preconditioned_bytes", self.volume.size_bytes + written))
-        else:
-            facts.append(Fact("flash.preconditioned_bytes", 0))
+        conditioned = self.precondition() if self.opening.study.flash.precondition else 0
+        facts.append(Fact("flash.preconditioned_bytes", conditioned))
         with self.volume.fresh_directory("calibration", self.opening.ledger) as directory:
             facts.extend(limit_facts(directory))
+        if self.peer and self.peer.chroot is None:
+            facts.extend(wire_facts(self.opening.study.peer, self.opening.images.userland))
         return tuple(facts)
+
+    def precondition(self) -> int:
+        """Fill the test region in order, then overwrite it at random; return the bytes written."""
+        size, region = self.volume.size_bytes, self.volume.device or self.volume.image
+        if region is not None:  # it was filled when the volume was opened
+            return size + overwrite_randomly(region, size)
+        with self.volume.fresh_directory("precondition", self.opening.ledger) as directory:
+            write_fully(directory / "fill", size)
+            return size + overwrite_randomly(directory / "fill", size)
+
+    def wear_facts(self) -> tuple[Fact, ...]:
+        return tuple(fact for fact in volume_facts(self.volume.tested) if fact.name.startswith(WEAR))
 
     def written_bytes(self) -> int:
         queue = queue_directory(self.volume.tested)
@@ -144,7 +161,7 @@ class LinuxDevice(Device):
             directory = RUN_DIRECTORY / f"b{number}"
             stack.enter_context(ledger.undone(Act("tree", {"path": str(directory)})))
             directory.mkdir(parents=True)
-            connection = stack.enter_context(self.connection(environment, number))
+            connection = stack.enter_context(self.connection(environment, how))
             cgroup = Cgroup(f"{PARENT}/b{number}")
             stack.enter_context(ledger.undone(Act("cgroup", {"name": cgroup.name})))
             cgroup.create()
@@ -165,6 +182,7 @@ class LinuxDevice(Device):
                 emulated=how.emulated,
                 first_sign_s=how.first_sign_s,
                 boot_limit_s=how.limit_s,
+                host_cpus=tuple(sorted(Cgroup("", cgroup.hierarchy).cpus())),
                 vmm_cap_bytes=cap,
                 guest_settings=guest_settings(self.volume.tested),
             )
@@ -194,25 +212,31 @@ class LinuxDevice(Device):
                 yield path
 
     @contextmanager
-    def connection(self, environment: Environment, number: int) -> Iterator[Connection]:
+    def connection(self, environment: Environment, how: BootStart) -> Iterator[Connection]:
         """The network as this kind takes it."""
         ledger = self.opening.ledger
         kind = environment.attachment
-        if kind is Attachment.HOST:
+        if kind in (Attachment.HOST, Attachment.OWN):
             yield Connection(kind, network.BRIDGE_ADDRESS, network.PREFIX, "", "", "", "")
             return
         make = network.namespace_port if kind is Attachment.NAMESPACE else network.tap_port
-        with make(number, ledger) as port:
+        with make(how.number, ledger, how.variation.mac) as port:
+            if not self.sets.shared:
+                steer_packets(port.interface, self.sets.kernel)
             yield Connection(
                 kind, port.address, network.PREFIX, network.BRIDGE_ADDRESS, port.mac, port.interface, port.namespace
             )
 
-    def flush(self) -> None:
+    def flush(self) -> int:
         self.sync()
         DROP_CACHES.write_text("3", encoding="ascii")
         deadline = time.monotonic() + CLEAN_LIMIT_S
         while dirty_bytes() > CLEAN_BYTES and time.monotonic() < deadline:
             time.sleep(0.01)
+        return dirty_bytes()
+
+    def rest_after_write(self) -> None:
+        time.sleep(self.opening.study.flash.idle_after_write_s)
 
     def sync(self) -> None:
         run(["sync"], timeout_s=SYNC_LIMIT_S)
@@ -221,6 +245,15 @@ class LinuxDevice(Device):
     def watch(self, footprint: Footprint) -> Iterator[Sampler]:
         with Sampler(default_instruments(self.volume.tested), footprint) as sampler:
             yield sampler
+
+    def peer_use(self) -> PeerUse | None:
+        return self.peer.use() if self.peer else None
+
+    def hops(self, footprint: Footprint) -> tuple[Fact, ...]:
+        own = next(iter(footprint.interfaces), "")
+        roles = {"host_end": own, "bridge": network.BRIDGE if own else ""}
+        roles["peer_link"] = network.PEER_LINK if self.peer and self.peer.chroot else ""
+        return tuple(Fact(f"path.{role}", hop_in_words(name)) for role, name in roles.items() if name)
 
     def footprint_bytes(self, footprint: Footprint) -> int:
         return footprint_bytes(footprint)
@@ -244,23 +277,6 @@ class LinuxDevice(Device):
         if self.peer is None:
             raise UserError("this study has no peer", 'set network.peer = "namespace" in the study')
         return self.peer
-
-
-def guest_settings(tested: Path) -> dict[str, str]:
-    """What a guest kernel is given of the host's settings (contract §1, §2), by the guest's file."""
-    found = {f"/proc/sys/vm/{name}": Path(f"/proc/sys/vm/{name}").read_text(encoding="ascii").strip() for name in DIRTY}
-    found = {path: value for path, value in found.items() if value != "0"}  # 0: the ratio is in force instead
-    queue = queue_directory(tested)
-    if queue:
-        found.update({f"/sys/block/vdb/queue/{name}": chosen(queue / name) for name in QUEUE})
-    return found
-
-
-def dirty_bytes() -> int:
-    """The host's Dirty + Writeback, in bytes."""
-    with Path("/proc/meminfo").open(encoding="ascii") as lines:
-        fields = dict(line.split(":", 1) for line in lines)
-    return sum(int(fields[name].split()[0]) * 1024 for name in ("Dirty", "Writeback"))
 
 
 def verify_ended(cgroup: Cgroup) -> None:

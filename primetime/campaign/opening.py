@@ -10,13 +10,14 @@ from primetime.campaign.linux_device import LinuxDevice, Opening
 from primetime.campaign.peer import Peer, PeerPlan, open_peer
 from primetime.environments.base import Attachment, Storage
 from primetime.host import network
-from primetime.host.affinity import kernel_on
+from primetime.host.affinity import kernel_on, steer_packets
 from primetime.host.cgroup import PARENT, Cgroup, read_hierarchy
-from primetime.host.knobs import chosen, tuned
+from primetime.host.knobs import tuned
 from primetime.host.ledger import Act, Ledger
-from primetime.host.volume import Volume, open_volume, queue_directory
+from primetime.host.services import quieted
+from primetime.host.volume import PLAIN, Volume, open_volume, queue_directory, scheduler
 
-PLAIN = "none"
+BRIDGED = (Attachment.NAMESPACE, Attachment.TAP)
 
 
 @contextmanager
@@ -32,6 +33,7 @@ def open_device(opening: Opening) -> Iterator[LinuxDevice]:
         Cgroup(PARENT, read_hierarchy()).create()
         stack.enter_context(observing_on(sets.observer))
         held = list(stack.enter_context(tuned(ledger, study.tuning)))
+        held += stack.enter_context(quieted(ledger))
         if not sets.shared:
             held += stack.enter_context(kernel_on(sets.kernel, ledger))
         disk = any(environment.storage is Storage.DISK for environment in opening.environments)
@@ -49,22 +51,28 @@ def open_network(opening: Opening, sets: CpuSets) -> Iterator[Peer | None]:
     """Make the bridge where an environment wants it, and the peer where the study has one."""
     study, ledger = opening.study, opening.ledger
     with ExitStack() as stack:
-        attached = any(environment.attachment is not Attachment.HOST for environment in opening.environments)
+        attached = any(environment.attachment in BRIDGED for environment in opening.environments)
         in_bridge = study.network_path == "l2bridge"
+        if attached or study.peer:
+            stack.enter_context(network.named_namespaces(ledger))
         if attached or in_bridge:
             stack.enter_context(network.bridge(ledger, masquerade=study.network_path == "bridge+nat"))
         plan = PeerPlan(study.peer, opening.images.userland, ledger, sets.peer, in_bridge)
-        yield stack.enter_context(open_peer(plan)) if study.peer else None
+        peer = stack.enter_context(open_peer(plan)) if study.peer else None
+        for interface in (network.BRIDGE, network.PEER_LINK):
+            if not sets.shared:
+                steer_packets(interface, sets.kernel)
+        yield peer
 
 
 @contextmanager
 def plain_scheduler(volume: Volume, ledger: Ledger) -> Iterator[None]:
     """Give the tested disk the one I/O scheduler that every guest kernel has too (contract §1): none."""
     queue = queue_directory(volume.tested)
-    if queue is None or chosen(queue / "scheduler") == PLAIN:
+    if queue is None or scheduler(queue) == PLAIN:
         yield
         return
-    original = chosen(queue / "scheduler")
+    original = scheduler(queue)
     with ledger.undone(Act("write", {"path": str(queue / "scheduler"), "value": original})):
         (queue / "scheduler").write_text(PLAIN, encoding="ascii")
         yield

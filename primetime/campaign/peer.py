@@ -10,7 +10,8 @@ from pathlib import Path
 from posixpath import dirname
 from tempfile import TemporaryFile
 
-from primetime.campaign.far_peer import far_peer_facts, parse_peer
+from primetime.campaign.far_peer import far_peer_facts, own_versions, parse_peer
+from primetime.campaign.peer_service import PeerUse, ask, use_in
 from primetime.environments.base import FILE_LIMIT_S
 from primetime.environments.chroot import GRACE_S, Chroot, ChrootPlan, limited, open_chroot
 from primetime.errors import BootFailed, CommandFailed, UserError
@@ -44,11 +45,16 @@ class Peer:
         self.chroot = chroot
         self.port = 0  # of a far peer's server; 0: the tool's own
         self.far_facts: tuple[Fact, ...] = ()
+        self.watched = False
 
     def facts(self) -> tuple[Fact, ...]:
         """Facts of the network path."""
         kind = SAME_MACHINE if self.chroot else "far"
         return (Fact("network.peer", kind), Fact("network.peer_address", self.address), *self.far_facts)
+
+    def use(self) -> PeerUse | None:
+        """The CPU time that a far peer has used, where `primetime peer` runs there."""
+        return use_in(ask(self.address)) if self.watched else None
 
     def run(self, step: Step) -> Outcome:
         """Run a step's program on the peer. UserError on a far peer."""
@@ -115,7 +121,8 @@ def open_peer(plan: PeerPlan) -> Iterator[Peer]:
         host, port = parse_peer(plan.where)
         far = Peer(host, None)
         far.port = port if ":" in plan.where else 0
-        far.far_facts = far_peer_facts(plan.where)
+        far.far_facts = (*far_peer_facts(plan.where), *own_versions(plan.tree))
+        far.watched = Fact("peer.watched", True) in far.far_facts
         yield far
         return
     with ExitStack() as stack:

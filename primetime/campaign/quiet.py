@@ -31,3 +31,10 @@ def hottest() -> float | None:
         except (OSError, ValueError):
             continue  # a zone whose sensor is off
     return max(found, default=None)
+
+
+def dirty_bytes() -> int:
+    """The host's Dirty + Writeback, in bytes."""
+    with Path("/proc/meminfo").open(encoding="ascii") as lines:
+        fields = dict(line.split(":", 1) for line in lines)
+    return sum(int(fields[name].split()[0]) * 1024 for name in ("Dirty", "Writeback"))

@@ -7,14 +7,16 @@ that died leaves its slot to another attempt, finished trials in it kept.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from primetime.campaign.boot import Boot
-from primetime.campaign.device import BootStart, Device
+from primetime.campaign.device import Device, boot_start
 from primetime.campaign.estimate import estimate_study
 from primetime.campaign.plan import plan_block
 from primetime.campaign.progress import Progress, figure_in_words
 from primetime.campaign.stopping import boot_ids_before, open_points, stop_reason, worn_out
+from primetime.campaign.variation import Variation, variation
+from primetime.campaign.visits import Visits
 from primetime.environments.base import Environment
 from primetime.errors import (
     BootFailed,
@@ -61,6 +63,7 @@ class Run:
     environments: Mapping[str, Environment]
     usability: Mapping[str, Usability]
     listener: Listener
+    visits: Visits | None = None  # None: nobody is to visit this device while it measures
 
 
 class Runner:
@@ -109,18 +112,32 @@ class Runner:
         return frozenset(label for label, usability in self.run.usability.items() if usability.emulated)
 
     def carry_out_block(self, index: int) -> bool:
-        """Fill every slot of a block, then let visitors in; return whether anything was left to do."""
+        """Let visitors in, then fill every slot of a block; return whether anything was left to do."""
         slots = self.campaign.open_slots(index)
         if not slots:
             return False
+        self.let_in(index, len(slots))
         self.run.listener(BlockStarted(index, self.study.stopping.max_blocks, len(slots), self.progress.eta_s()))
         for slot in slots:
             if worn_out(self.campaign, self.study):
                 self.campaign.skip_slot(slot.slot_id, "flash.max_bytes_written is reached")
             else:
                 self.fill(slot)
-        self.run.listener(VisitOpened(index, self.run.device.now()))
+            if self.run.visits:
+                self.run.visits.slot_ended()
         return True
+
+    def let_in(self, index: int, slots: int) -> None:
+        """Hold a visiting interval open before block `index`, and say when the next one will be."""
+        visits = self.run.visits
+        if visits is None:
+            return
+        alone = replace(self.study, stopping=replace(self.study.stopping, max_blocks=1))
+        whole_s = visits.expected_s(estimate_study(alone, self.emulated(), self.run.device.site).seconds)
+        expected_s = whole_s * slots / self.campaign.slots(index)  # of a block that was begun only the rest is left
+        self.run.listener(VisitOpened(visits.block, visits.open_until()))
+        visits.receive(expected_s)
+        visits.begin_block(index, slots, expected_s)
 
     def ask_reboot(self, index: int) -> None:
         """Stop after every k-th block for a reboot of the host, where the study asks for it (contract §8)."""
@@ -160,7 +177,9 @@ class Runner:
         boot_id = self.campaign.begin_boot(slot_id, self.run.device.now())
         self.run.listener(BootStarted(boot_id, slot.slot))
         environment = self.run.environments[slot.slot.environment]
-        how = BootStart(boot_id, emulated=self.run.usability[slot.slot.environment].emulated)
+        varied = variation(self.campaign.seed(), boot_id) if self.study.vary_setup else Variation()
+        start = boot_start(boot_id, self.run.usability[slot.slot.environment].tcg, self.run.device.emulation())
+        how = replace(start, variation=varied)
         boot = Boot(self.campaign, self.run.device, environment, how)
         status, reason = BootStatus.FAILED, "primetime failed"  # what an error that nobody expects leaves behind
         try:

@@ -10,20 +10,24 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from primetime.campaign.estimate import boots_s
 from primetime.campaign.linux_device import LinuxDevice, Opening
+from primetime.campaign.metering import meter_facts
 from primetime.campaign.opening import open_device
 from primetime.campaign.runner import Run, Runner
 from primetime.campaign.signals import interruptible
 from primetime.campaign.survey import survey
+from primetime.campaign.visits import Visits
 from primetime.environments import environment
 from primetime.environments.base import Attachment, Environment
 from primetime.errors import UndoFailed, UserError
 from primetime.host.ledger import Ledger
 from primetime.host.lock import device_lock, require_root
 from primetime.host.undo import open_ledger
+from primetime.host.volume import queue_directory
 from primetime.images.cache import Cache
 from primetime.images.guest import build_guest_images
-from primetime.model import CampaignState, Fact, Listener, StepStarted, Study, Usability
+from primetime.model import CampaignState, Fact, Listener, Point, StepStarted, Study, Usability
 from primetime.store import CampaignFile
 from primetime.workloads import workload
 
@@ -37,6 +41,16 @@ class Opened:
     device: LinuxDevice
     environments: dict[str, Environment]
     usability: dict[str, Usability]
+    slowness: float = 1.0  # how many times longer trying them took than the plan has it for such boots, at least 1
+
+
+@dataclass(frozen=True, slots=True)
+class FromFleet:
+    """What a controller gives along with a study. `device`: its name for this device."""
+
+    device: str
+    visits: Visits
+    facts: tuple[Fact, ...] = ()
 
 
 def default_path(study: Study) -> Path:
@@ -46,20 +60,23 @@ def default_path(study: Study) -> Path:
     return Path("runs", f"{study.name}{smoke}-{stamp}.sqlite")
 
 
-def begin(study: Study, path: Path, seed: int | None, listener: Listener) -> CampaignState:
+def begin(
+    study: Study, path: Path, seed: int | None, listener: Listener, fleet: FromFleet | None = None
+) -> CampaignState:
     """Carry a study out in a new campaign file. UserError, Interrupted, UndoFailed."""
     require_root("run")
     if path.exists():
         raise UserError(f"{path} exists already", f"continue it with: primetime resume {path}")
     with opened(study, listener) as session:
         chosen = secrets.randbits(SEED_BITS) if seed is None else seed
-        with CampaignFile.create(path, study, chosen, platform.node()) as campaign:
+        with CampaignFile.create(path, study, chosen, fleet.device if fleet else platform.node()) as campaign:
             for point in study.points:
-                campaign.add_point(point, workload(point.workload).primary(point))
-            return carry_out(campaign, session, listener, resumed=False)
+                campaign.add_point(point, primary_of(study, point))
+            campaign.add_facts(fleet.facts if fleet else ())
+            return carry_out(as_run(campaign, session, listener, fleet), session.device, resumed=False)
 
 
-def resume(path: Path, listener: Listener) -> CampaignState:
+def resume(path: Path, listener: Listener, fleet: FromFleet | None = None) -> CampaignState:
     """Go on with a campaign where it stands. UserError, Interrupted, UndoFailed."""
     require_root("resume")
     with CampaignFile.open(path, write=True) as campaign:
@@ -67,24 +84,65 @@ def resume(path: Path, listener: Listener) -> CampaignState:
             return campaign.state()
         with opened(campaign.study(), listener) as session:
             campaign.interrupted()
-            return carry_out(campaign, session, listener, resumed=True)
+            return carry_out(as_run(campaign, session, listener, fleet), session.device, resumed=True)
 
 
-def carry_out(campaign: CampaignFile, session: Opened, listener: Listener, resumed: bool) -> CampaignState:
+def as_run(campaign: CampaignFile, session: Opened, listener: Listener, fleet: FromFleet | None) -> Run:
+    """Put together what a runner needs."""
+    visits = fleet.visits if fleet else None
+    if visits:
+        visits.slowness = session.slowness
+    return Run(campaign, campaign.study(), session.device, session.environments, session.usability, listener, visits)
+
+
+def switched_off(study: Study) -> dict[str, str]:
+    """The rules of the contract that a study switched off for all its environments, as it says them."""
+    rules = {"flash.precondition": study.flash.precondition, "blocks.aa": study.stopping.aa}
+    off = {} if study.quick else {name: "false" for name, kept in rules.items() if not kept}
+    return off if study.vary_setup else {**off, "vary_setup": "false"}
+
+
+def carry_out(run: Run, device: LinuxDevice, resumed: bool) -> CampaignState:
     """Write down what is true now, then run."""
-    campaign.add_facts(session.device.facts())
-    for label, member in session.environments.items():
-        campaign.add_environment(member.spec, member.printed_name(), session.usability[label])
-        path = "host" if member.attachment is Attachment.HOST else session.device.opening.study.network_path
-        campaign.add_facts([Fact("network.path", path, "environment", label)])
-        versions = session.usability[label].versions.items()
-        campaign.add_facts([Fact(f"version.{name}", value, "environment", label) for name, value in versions])
-    study = campaign.study()
+    campaign = run.campaign
+    note_setting(run, device)
     if not any(fact.name.startswith("device.limit.") for fact in campaign.facts("campaign")):
-        listener(StepStarted("measuring the device's own limits"))
-        campaign.add_facts(session.device.calibrate())
-    run = Run(campaign, study, session.device, session.environments, session.usability, listener)
-    return Runner(run).carry_out(resumed)
+        run.listener(StepStarted("measuring the device's own limits"))
+        campaign.add_facts(device.calibrate())
+    try:
+        return Runner(run).carry_out(resumed)
+    finally:
+        campaign.add_facts(device.wear_facts())
+
+
+def note_setting(run: Run, device: LinuxDevice) -> None:
+    """Store what is true of the machine, and what each environment is here."""
+    campaign = run.campaign
+    campaign.add_facts((*device.facts(), *meter_facts(run.study.power)))
+    tested = queue_directory(device.volume.tested)
+    own = tested is not None and queue_directory(campaign.path.resolve().parent) == tested
+    campaign.add_facts([Fact("campaign.on_tested_device", own)])
+    campaign.add_facts([Fact(f"variant.{name}", value) for name, value in switched_off(run.study).items()])
+    for label, member in run.environments.items():
+        usability = run.usability[label]
+        campaign.add_environment(member.spec, printed_name(member, usability), usability)
+        path = "host" if member.attachment is Attachment.HOST else device.opening.study.network_path
+        named = {"network.path": member.own_network or path}
+        named.update({f"version.{name}": value for name, value in usability.versions.items()})
+        named.update({f"variant.{name}": value for name, value in member.variants().items()})
+        campaign.add_facts([Fact(name, value, "environment", label) for name, value in named.items()])
+
+
+def printed_name(member: Environment, usability: Usability) -> str:
+    """An environment's name in reports, which says where its figures are an emulator's."""
+    name = member.printed_name()
+    return f"{name} [emulated]" if usability.emulated and not usability.tcg else name
+
+
+def primary_of(study: Study, point: Point) -> str:
+    """The one metric of a point that verdicts are about: the study's choice, else the workload's own."""
+    chosen = study.primary.get(point.name) or study.primary.get(point.workload)
+    return chosen or workload(point.workload).primary(point)
 
 
 @contextmanager
@@ -102,8 +160,11 @@ def opened(study: Study, listener: Listener) -> Iterator[Opened]:
         )
         opening = Opening(study, images, tuple(members.values()), ledger)
         device = stack.enter_context(open_device(opening))
+        t0 = device.now()
         usability = survey(device, members.values(), lambda words: listener(StepStarted(words)))
-        yield Opened(device, members, usability)
+        emulated = {label for label, found in usability.items() if found.emulated}
+        slowness = max((device.now() - t0) / boots_s(study, emulated), 1.0)
+        yield Opened(device, members, usability, slowness)
 
 
 def put_right(ledger: Ledger, tell: Callable[[str], None]) -> Sequence[str]:

@@ -74,6 +74,16 @@ def compiler_needs() -> tuple[Need, ...]:
     )
 
 
+def lab_needs() -> tuple[Need, ...]:
+    """What emulated boards need besides `needs`; this machine's own QEMU is there already."""
+    wanted = (
+        Need("openssh-client", "reaches the lab's boards", ("ssh", "ssh-keygen")),
+        Need("qemu-system-x86", "emulates the board x86", ("qemu-system-x86_64",)),
+        Need("qemu-system-arm", "emulates the boards pi4, pi8, nano2, nano4", ("qemu-system-aarch64",)),
+    )
+    return tuple(need for need in wanted if need.package != this_machine().package)
+
+
 def missing(wanted: Iterable[Need]) -> tuple[Need, ...]:
     """Return what is not met here."""
     return tuple(need for need in wanted if not need.is_met())

@@ -8,18 +8,24 @@ from primetime.intervals import half_width
 from primetime.model import CampaignState, Study
 from primetime.store import CampaignFile
 
+PRECONDITIONED = "flash.preconditioned_bytes"
+
 
 def stop_reason(campaign: CampaignFile, study: Study, index: int, emulated: Set[str]) -> CampaignState | None:
     """Why no block `index` is planned any more; None when one is."""
-    if study.smoke:
-        return CampaignState.BLOCKS if index > 1 else None
-    if index > study.stopping.max_blocks:
+    if index > most_blocks(study, emulated):
         return CampaignState.BLOCKS
     if index > 1 and (elapsed_s(campaign) > study.stopping.budget_s or worn_out(campaign, study)):
         return CampaignState.BUDGET
     if not open_points(campaign, study, index, emulated):
         return CampaignState.WIDTH
     return None
+
+
+def most_blocks(study: Study, emulated: Set[str]) -> int:
+    """How many blocks a campaign has at most: one in a smoke run, and where nothing but emulators is measured."""
+    nothing_real = all(spec.label in emulated for spec in study.environments)
+    return 1 if study.smoke or nothing_real else study.stopping.max_blocks
 
 
 def open_points(campaign: CampaignFile, study: Study, index: int, emulated: Set[str]) -> tuple[str, ...]:
@@ -52,7 +58,9 @@ def elapsed_s(campaign: CampaignFile) -> float:
 def worn_out(campaign: CampaignFile, study: Study) -> bool:
     """Whether the campaign has written as much to the tested disk as the study allows (contract §6)."""
     most = study.flash.max_bytes_written
-    return bool(most) and sum(int(fact) for fact in boot_facts(campaign, "boot.disk_written_bytes")) >= most
+    conditioned = sum(int(fact.value or 0) for fact in campaign.facts("campaign") if fact.name == PRECONDITIONED)
+    written = conditioned + sum(int(fact) for fact in boot_facts(campaign, "boot.disk_written_bytes"))
+    return bool(most) and written >= most
 
 
 def boot_ids_before(campaign: CampaignFile, index: int) -> set[str]:

@@ -19,6 +19,10 @@ LAST_PORT = 65535
 CPU_SETS = ("environment", "peer", "observer", "kernel")
 MIN_BLOCKS, QUICK_BLOCKS, MAX_BLOCKS = 10, 5, 40
 MOST_BLOCKS = 1000
+MOST_ITERATIONS = 100
+PRECISIONS = ("default", "quick", "publication")
+HALF_WIDTHS = {"quick": 0.05, "default": 0.03, "publication": 0.02}  # methodology §3
+RULES = ("busy", "packets")
 DISCARDS = ("never", "before-boot")
 NETWORK_PATHS = ("bridge+nat", "routed", "l2bridge")
 DIRTY_LIMITS: dict[str, Scalar] = {"dirty_bytes": 64 * 2**20, "dirty_background_bytes": 32 * 2**20}
@@ -54,12 +58,13 @@ def read_volume(table: Table) -> VolumeSpec:
 
 
 def read_stopping(table: Table, quick: bool) -> Stopping:
-    """[blocks]: min, max, half_width, budget, aa, reboot_every."""
+    """[blocks]: min, max, precision or half_width, budget, aa, reboot_every, iterations."""
     least = table.whole("min", QUICK_BLOCKS if quick else MIN_BLOCKS, 1, MOST_BLOCKS)
     most = table.whole("max", QUICK_BLOCKS if quick else MAX_BLOCKS, 1, MOST_BLOCKS)
     if most < least:
         raise table.mistake("max", f"{most} is less than blocks.min = {least}", "raise max or lower min")
-    width = table.number("half_width", 0.05 if quick else 0.03)
+    precision = table.choice("precision", ("quick", "default", "publication") if quick else PRECISIONS)
+    width = table.number("half_width", HALF_WIDTHS[precision])
     if width >= 1:
         raise table.mistake("half_width", f"must be below 1, not {width:g}", "write 0.03 for 3 %")
     stopping = Stopping(
@@ -69,6 +74,7 @@ def read_stopping(table: Table, quick: bool) -> Stopping:
         budget_s=table.duration("budget", 7 * 86400.0),
         aa=table.flag("aa", not quick),
         reboot_every=table.whole("reboot_every", 0, 0, MOST_BLOCKS),
+        iterations=table.whole("iterations", 1, 1, MOST_ITERATIONS),
     )
     table.finish()
     return stopping
@@ -107,6 +113,16 @@ def read_tuning(table: Table) -> dict[str, Scalar]:
         except UserError as error:
             raise UserError(f"{table.file}: {error.message}", error.hint) from None
     return {**DIRTY_LIMITS, **values}
+
+
+def read_exclusions(table: Table) -> dict[str, float]:
+    """[exclude]: busy (share of all CPUs before a boot), packets (a second on the control interface).
+
+    A trial that breaks one is left out with the reason, in every environment alike. Never by its figure.
+    """
+    found = {rule: table.number(rule, 0.0) for rule in RULES if rule in table.keys()}
+    table.finish()
+    return found
 
 
 def read_cpu_sets(table: Table) -> dict[str, tuple[int, ...]]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 
 from primetime.campaign.groups import grouped
 from primetime.campaign.study_contract import (
     read_cpu_sets,
+    read_exclusions,
     read_flash,
     read_limits,
     read_network,
@@ -18,12 +19,15 @@ from primetime.campaign.study_contract import (
     read_volume,
 )
 from primetime.campaign.study_points import read_points
-from primetime.campaign.study_table import NAME, Table
+from primetime.campaign.study_power import lengthened, read_power
+from primetime.campaign.study_table import Table
 from primetime.environments import environment_class
 from primetime.environments.base import check_settings
 from primetime.errors import UserError
-from primetime.model import EnvironmentSpec, Pace, Scalar, Study
+from primetime.model import EnvironmentSpec, Pace, Point, Scalar, Study
+from primetime.model.toml_table import NAME
 
+QUICK_POINTS = 4  # contract §8
 MARGINS = {"default": 0.05, "latency_p50": 0.10, "latency_p99": 0.20}
 
 
@@ -63,20 +67,17 @@ def resolve(name: str, top: Table, text: str, smoke: bool) -> Study:
     """Check every table and fill in what is not said."""
     quick = top.flag("quick", False)
     environments = read_environments(top.table("environments"))
-    labels = [spec.label for spec in environments]
-    baseline = top.word("baseline", labels[0])
-    if baseline not in labels:
-        raise top.mistake(
-            "baseline", f"{baseline!r} is not one of the environments", f"choose one of: {', '.join(labels)}"
-        )
     peer, path = read_network(top.table("network"))
+    margins, class_margins = read_margins(top.table("margins"))
+    power = read_power(top, smoke)
+    points = lengthened(read_points(top), power)
     study = Study(
         name=name,
         title=top.word("title", name),
         quick=quick,
-        baseline=baseline,
+        baseline=read_baseline(top, [spec.label for spec in environments]),
         environments=environments,
-        points=read_points(top),
+        points=points,
         limits=read_limits(top.table("limits")),
         volume=read_volume(top.table("volume")),
         stopping=read_stopping(top.table("blocks"), quick),
@@ -84,16 +85,31 @@ def resolve(name: str, top: Table, text: str, smoke: bool) -> Study:
         peer=peer,
         network_path=path,
         flash=read_flash(top.table("flash"), quick),
-        margins=read_margins(top.table("margins")),
+        margins=margins,
+        class_margins=class_margins,
+        primary=read_primary(top.table("primary"), points),
+        exclude=read_exclusions(top.table("exclude")),
+        vary_setup=top.flag("vary_setup", True),
         tuning=read_tuning(top.table("tuning")),
         cpu_sets=read_cpu_sets(top.table("cpu")),
         images=read_images(top.table("images")),
         smoke=smoke,
         text=text,
+        power=power,
     )
     top.finish()
     check_together(top, study)
     return grouped(study)
+
+
+def read_baseline(top: Table, labels: Sequence[str]) -> str:
+    """The environment that the others are compared with: the first one where it is not said."""
+    baseline = top.word("baseline", labels[0])
+    if baseline not in labels:
+        raise top.mistake(
+            "baseline", f"{baseline!r} is not one of the environments", f"choose one of: {', '.join(labels)}"
+        )
+    return baseline
 
 
 def read_environments(table: Table) -> tuple[EnvironmentSpec, ...]:
@@ -128,13 +144,35 @@ def read_pace(table: Table) -> Pace:
     return pace
 
 
-def read_margins(table: Table) -> dict[str, float]:
-    """[margins]: by metric name, and `default`; 0.05 means 5 %."""
-    margins = {**MARGINS, **{metric: table.number(metric, 0.0) for metric in table.keys()}}
-    for metric, margin in margins.items():
-        if not 0 < margin < 1:
-            raise table.mistake(metric, f"a margin lies between 0 and 1, not {margin:g}", "write 0.05 for 5 %")
-    return margins
+def read_margins(table: Table) -> tuple[dict[str, float], dict[str, dict[str, float]]]:
+    """[margins]: by metric name, and `default`; [margins."WORDS"]: on devices whose model holds these words.
+
+    0.05 means 5 %. Returns the margins of every device and those by class.
+    """
+    classes = {key: table.table(key) for key, value in table.content.items() if isinstance(value, dict)}
+    given = {metric: checked_margin(table, metric) for metric in table.keys() if metric not in classes}
+    return {**MARGINS, **given}, {
+        words: {metric: checked_margin(own, metric) for metric in own.keys()} for words, own in classes.items()
+    }
+
+
+def checked_margin(table: Table, metric: str) -> float:
+    """One margin of a table."""
+    margin = table.number(metric, 0.0)
+    if not 0 < margin < 1:
+        raise table.mistake(metric, f"a margin lies between 0 and 1, not {margin:g}", "write 0.05 for 5 %")
+    return margin
+
+
+def read_primary(table: Table, points: Sequence[Point]) -> dict[str, str]:
+    """[primary]: the one metric that verdicts are about, by workload or by point; the workload's own where not said."""
+    known = {point.workload for point in points} | {point.name for point in points}
+    found = {key: table.word(key, "") for key in table.keys()}
+    for key, metric in found.items():
+        if key not in known or not metric:
+            words = "names no metric" if key in known else "is neither a workload nor a point of this study"
+            raise table.mistake(key, words, f'one of: {", ".join(sorted(known))}; then a metric, as in fio = "iops"')
+    return found
 
 
 def read_images(table: Table) -> dict[str, str]:
@@ -154,6 +192,9 @@ def check_together(top: Table, study: Study) -> None:
     if chosen and study.limits.cpus and study.limits.cpus != len(chosen):
         words = f"{study.limits.cpus} is not the number of CPUs in cpu.environment ({len(chosen)})"
         raise top.mistake("limits.cpus", words, "leave limits.cpus out, or change the set")
+    if study.quick and len(study.points) > QUICK_POINTS:
+        words = f"a quick study has at most {QUICK_POINTS} points, this one has {len(study.points)}"
+        raise top.mistake("quick", words, "leave points out, or write quick = false")
     sizes = largest_file(study)
     if sizes > 0.8 * study.volume.size_bytes:
         words = f"{study.volume.size_bytes >> 20} MiB do not hold files of {sizes >> 20} MiB in all"

@@ -8,9 +8,10 @@ from math import prod
 from typing import Any
 
 from primetime.campaign.study_files import check_agreement, with_files
-from primetime.campaign.study_table import MOST_BYTES, MOST_SECONDS, NAME, Table
+from primetime.campaign.study_table import MOST_BYTES, MOST_SECONDS, Table
 from primetime.errors import UserError
 from primetime.model import Point, Scalar
+from primetime.model.toml_table import NAME
 from primetime.workloads import workload
 from primetime.workloads.base import Kind, Workload
 

@@ -3,6 +3,7 @@
 Each environment is booted once with the study's limits and runs `true`. A KVM that opens is not yet KVM:
 back ends exist on which an ordinary guest kernel spins forever, so an environment with a guest kernel
 is tried with hardware virtualisation first, given little time for a first sign, then under emulation.
+On a device that is itself emulated everything that runs is usable, and all its figures are marked.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from primetime.campaign.device import BootStart, Device
+from primetime.campaign.device import BootStart, Device, boot_start
 from primetime.environments.base import Environment
 from primetime.errors import BootFailed, CommandFailed, CommandTimeout, EnvironmentDied
 from primetime.images.guest import GuestImages
@@ -23,39 +24,60 @@ KVM = Path("/dev/kvm")
 FIRST_SIGN_S = 15.0
 TRY_NUMBER = 60000  # names of trial boots; the boots of a campaign count from 1
 COMMAND_LIMIT_S = 30.0
+WORKING_KVM = "use a device whose CPU and firmware give Linux a working KVM"
+REAL_DEVICE = "measure on a real device"
 
 
 def survey(device: Device, environments: Iterable[Environment], tell: Callable[[str], None]) -> dict[str, Usability]:
     """Try every environment; return what was found by label. `tell` hears what is being tried."""
     found: dict[str, Usability] = {}
+    emulation = device.emulation()
     for number, environment in enumerate(environments, start=TRY_NUMBER):
         tell(f"trying {environment.spec.label}")
-        found[environment.spec.label] = try_environment(device, environment, number)
+        how = boot_start(number, False, emulation)
+        if not emulation:
+            how = replace(how, first_sign_s=FIRST_SIGN_S)
+        tried = try_environment(device, environment, how)
+        found[environment.spec.label] = on_emulated(tried, environment, emulation) if emulation else tried
     return found
 
 
-def try_environment(device: Device, environment: Environment, number: int) -> Usability:
-    """Try one environment, with KVM and without where that is a question."""
+def on_emulated(found: Usability, environment: Environment, emulation: str) -> Usability:
+    """What a device that is itself emulated adds: what runs here is usable, and none of its figures counts."""
+    if found.state is Usable.NO:
+        return found
+    kvm = "KVM booted a guest" if environment.guest_kernel and not found.tcg else ""
+    marked = f"this device is itself emulated ({emulation}), its figures say nothing about speed"
+    reason = "; ".join(filter(None, (found.reason, kvm, marked)))
+    return replace(found, state=Usable.CAVEAT, emulated=True, reason=reason, remedy=found.remedy or REAL_DEVICE)
+
+
+def try_environment(device: Device, environment: Environment, how: BootStart) -> Usability:
+    """Try one environment, with KVM and without where that is a question. `how`: with KVM."""
     lacking = environment.missing()
     if lacking is not None:
         return lacking
     if not environment.guest_kernel:
-        return boot_once(device, environment, BootStart(number))
+        return boot_once(device, environment, how)
     no_kvm = kvm_missing()
     if not no_kvm:
-        with_kvm = boot_once(device, environment, BootStart(number, first_sign_s=FIRST_SIGN_S))
-        if with_kvm.state is not Usable.NO:
+        with_kvm = boot_once(device, environment, how)
+        # an emulator in an emulator tells nobody anything
+        if with_kvm.state is not Usable.NO or device.emulation() or not environment.emulable:
             return with_kvm
         no_kvm = f"/dev/kvm opens, but a guest does not run on it ({with_kvm.reason})"
-    emulated = boot_once(device, environment, BootStart(number, emulated=True))
+    if not environment.emulable:
+        return Usability(environment.kind, Usable.NO, f"it needs KVM: {no_kvm}", WORKING_KVM)
+    emulated = boot_once(device, environment, replace(how, emulated=True, first_sign_s=how.limit_s))
     if emulated.state is Usable.NO:
         return replace(emulated, reason=f"{no_kvm}; emulated: {emulated.reason}")
     return replace(
         emulated,
         state=Usable.CAVEAT,
         emulated=True,
+        tcg=True,
         reason=f"{no_kvm}: emulated by TCG, its figures say nothing about speed",
-        remedy="use a device whose CPU and firmware give Linux a working KVM",
+        remedy=WORKING_KVM,
     )
 
 

@@ -6,17 +6,31 @@ Nothing is parsed and nothing is written to the campaign file inside the window.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from primetime.campaign.device import Device
+from primetime.campaign.evidence import TrialEvidence
+from primetime.campaign.peer_service import busy_between
+from primetime.campaign.variation import Variation
+from primetime.campaign.window import (
+    AFTER,
+    AT_END,
+    Window,
+    after_ramp,
+    check_clock,
+    check_duration,
+    guest_memory,
+    memory_at_end,
+)
 from primetime.environments.base import Instance
 from primetime.errors import CommandFailed, CommandTimeout, TrialFailed
 from primetime.instruments.base import cost
 from primetime.instruments.bill import close_bill
-from primetime.instruments.sampler import Sampler
+from primetime.instruments.sampler import Edge, Sampler
 from primetime.model import (
     Command,
     Direction,
+    Fact,
     Measurement,
     Metric,
     MetricKind,
@@ -35,8 +49,8 @@ from primetime.workloads.base import Workload
 
 COST = {"B/s": ("cpu_per_gb", "CPU s/GB", 1e9), "bit/s": ("cpu_per_gbit", "CPU s/Gbit", 1e9),
         "1/s": ("cpu_per_million", "CPU s/million", 1e6)}  # fmt: skip
+PEER_BUSY = Metric("peer_busy", "1", Direction.LOWER, MetricKind.RATIO)  # of a far peer's CPUs
 GUEST_CLEAN_BYTES = 1024 * 1024
-CLOCK_ERROR = 0.005  # contract §4: a guest whose seconds are not ours gives no figures
 GUEST_CLEAN_POLLS = 20
 
 
@@ -47,17 +61,7 @@ class Booted:
     instance: Instance
     sampler: Sampler
     figures: Mapping[str, float]
-
-
-@dataclass(frozen=True, slots=True)
-class Window:
-    """What happened between arming and disarming."""
-
-    outputs: tuple[StepOutput, ...]
-    t0: float
-    t1: float
-    drain_s: float
-    measured: tuple[Measurement, ...]
+    variation: Variation = field(default_factory=Variation)
 
 
 class Trial:
@@ -69,23 +73,31 @@ class Trial:
         self.point = point
         self.trial_id = trial_id
         self.phases: list[Phase] = []
+        self.before: tuple[Measurement, ...] = ()
+        self.extra: dict[str, str] = {}  # environment variables beside the program's own
+        self.evidence: tuple[Fact, ...] = ()  # of the isolation layer's own counters, at the end
 
     def carry_out(self, booted: Booted) -> TrialResult:
         """Measure. Raises EnvironmentDied and Interrupted; everything else becomes a failed trial."""
-        recipe = self.workload.recipe(self.point, self.device.site)
+        site = replace(self.device.site, local_port=booted.variation.local_port(self.trial_id))
+        self.extra = booted.variation.environment()
+        recipe = self.workload.recipe(self.point, site)
         window: Window | None = None
         try:
             self.timed("prepare", lambda: self.prepare(booted.instance, recipe))
+            watched = TrialEvidence(booted.instance)
             window = self.window(booted, recipe)
+            self.evidence, records = watched.gained(self.trial_id)
             data = TrialData(window.outputs, window.t0, window.t1, window.drain_s, booted.figures)
             parsed = self.workload.parse(self.point, data)
+            check_duration(parsed, window)
         except (TrialFailed, CommandFailed, CommandTimeout) as error:
             raw = raw_outputs(window.outputs) if window else {}
             return TrialResult(TrialStatus.FAILED, error.message, raw=raw)
         primary = self.workload.primary(self.point)
         measured = (*parsed, *window.measured, *cpu_cost(parsed, window, primary))
         seconds = window.t1 - window.t0
-        return TrialResult(TrialStatus.DONE, "", seconds, measured, raw_outputs(window.outputs))
+        return TrialResult(TrialStatus.DONE, "", seconds, measured, {**raw_outputs(window.outputs), **records})
 
     def timed(self, name: str, act: Callable[[], None]) -> None:
         """Do one part of the trial and note it as a phase."""
@@ -97,43 +109,53 @@ class Trial:
         """Empty every cache, wait until nothing is dirty, then have the tool's binary in memory."""
         instance.sync()
         instance.drop_caches()
-        self.device.flush()
+        host = self.device.flush()
         for _ in range(GUEST_CLEAN_POLLS):
             if instance.dirty_bytes() <= GUEST_CLEAN_BYTES:
                 break
             instance.sync()
+        guest = instance.dirty_bytes()
         for step in recipe.warm:
             self.step(instance, step)
+        self.before = (cost("host_dirty_before", "B", float(host)), cost("dirty_guest_before", "B", float(guest)))
 
     def window(self, booted: Booted, recipe: Recipe) -> Window:
         """Arm, run, drain, disarm."""
-        offset = booted.instance.clock_offset()
-        before = booted.sampler.edge()
+        sampler, instance = booted.sampler, booted.instance
+        offset, peer = instance.clock_offset(), self.device.peer_use()
+        edges = [sampler.edge()]
         t0 = self.device.now()
-        outputs = tuple(self.step(booted.instance, step) for step in recipe.run)
-        booted.sampler.hold(recipe.hold_s)
+        with after_ramp(recipe.ramp_s, lambda: edges.append(sampler.edge())):
+            outputs = tuple(self.step(instance, step) for step in recipe.run)
+            sampler.hold(recipe.hold_s)
         t1 = self.device.now()
-        if recipe.writes:
-            booted.instance.sync()
-            self.device.sync()
-        t2 = self.device.now()
-        after = booted.sampler.edge()
-        guest = guest_memory(booted.instance)
-        if offset is not None:
-            check_clock(offset, booted.instance.clock_offset(), self.device.now() - t0)
+        at_end, drain_s = self.drain(booted, edges[-1]) if recipe.writes else ((), 0.0)
+        measured = sampler.measurements(edges[-1], sampler.edge())
+        after, busy = instance.clock_offset(), busy_between(peer, self.device.peer_use())
+        if offset is not None and after is not None:
+            check_clock(offset, after, self.device.now() - t0)
         self.phases.append(Phase("run", t0, t1, self.trial_id))
-        if recipe.writes:
-            self.phases.append(Phase("drain", t1, t2, self.trial_id))
-        measured = (*booted.sampler.measurements(before, after), *guest)
-        drain_s = t2 - t1 if recipe.writes else 0.0
-        return Window(outputs, t0, t1, drain_s, (*measured, *close_bill(measured)))
+        beside = [*self.before, *at_end, *guest_memory(instance, AFTER), *close_bill(measured)]
+        beside += [Measurement(PEER_BUSY, busy)] if busy is not None else []
+        return Window(outputs, t0, t1, drain_s, recipe.ramp_s, (*measured, *beside))
+
+    def drain(self, booted: Booted, first: Edge) -> tuple[tuple[Measurement, ...], float]:
+        """Write what is still in memory, guest then host; return how much that was, and the seconds it took."""
+        last = booted.sampler.edge()
+        guest = guest_memory(booted.instance, AT_END)
+        t0 = self.device.now()
+        booted.instance.sync()
+        self.device.sync()
+        t1 = self.device.now()
+        self.phases.append(Phase("drain", t0, t1, self.trial_id))
+        return (*memory_at_end(booted.sampler.measurements(first, last)), *guest), t1 - t0
 
     def step(self, instance: Instance, step: Step) -> StepOutput:
         """Run one step on its side. TrialFailed when the program's exit code is not 0."""
         if step.where is Where.PEER:
             outcome: Outcome = self.device.run_on_peer(step)
         else:
-            outcome = instance.run(Command(step.argv, step.timeout_s, step.stdin))
+            outcome = instance.run(Command(step.argv, step.timeout_s, step.stdin, self.extra))
         if outcome.returncode != 0:
             complaint = self.workload.complaint(outcome.stdout, outcome.stderr)
             said = f": {complaint}" if complaint else ""
@@ -141,24 +163,6 @@ class Trial:
         return StepOutput(
             step.name, step.argv, outcome.returncode, outcome.stdout, outcome.stderr, outcome.t0, outcome.t1
         )
-
-
-def guest_memory(instance: Instance) -> tuple[Measurement, ...]:
-    """The guest's page cache and dirty bytes after a window (contract §2); nothing without a guest kernel."""
-    cached = instance.cached_bytes()
-    if not cached:
-        return ()
-    return (
-        cost("page_cache_guest_after", "B", float(cached)),
-        cost("dirty_guest_after", "B", float(instance.dirty_bytes())),
-    )
-
-
-def check_clock(before: float, after: float | None, seconds: float) -> None:
-    """TrialFailed when the guest's clock ran at another rate than the host's over these host seconds."""
-    error = abs((before if after is None else after) - before) / seconds
-    if error > CLOCK_ERROR:
-        raise TrialFailed(f"the guest's clock ran {error * 100:.2f} % off the host's, more than 0.5 %")
 
 
 def raw_outputs(outputs: tuple[StepOutput, ...]) -> dict[str, bytes]:

@@ -22,10 +22,18 @@ VERBS = {
     "watch": "follow a running campaign",
     "report": "say what campaigns found: table, HTML, JSON",
     "check": "say which rules of the contract a campaign breaks",
+    "compare": "set two campaigns side by side: before and after, or device by device",
     "export": "write a campaign's views as CSV, JSON or Parquet",
+    "peer": "be the far machine that others measure against",
+    "import": "make a campaign of somebody else's raw fio, netperf or iperf3 outputs",
     "clean": "undo what a killed run left on this device",
     "bundle": "write the one-file primetime.pyz",
+    "tools": "list, install or verify Firecracker, cloud-hypervisor and Kata",
+    "fleet": "carry a study out on many devices over ssh",
+    "lab": "emulate a board with KVM inside: up, down, list, ssh, kill",
 }
+UNLISTED = {"board": "what primetime fleet asks of a board"}  # for programs of ours
+MODULES = {"import": "import_"}  # a verb that is a word of Python's
 DONE, FAILED, USER_MISTAKE, INTERRUPTED = 0, 1, 2, 130
 
 
@@ -64,17 +72,22 @@ def dispatch(arguments: list[str]) -> int:
     """Find the verb and let it act."""
     parser = Parser(prog="primetime", description=main_description(), formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--version", action="version", version=f"primetime {__version__}")
-    parser.add_argument("verb", choices=VERBS, metavar="VERB", help="see above")
+    parser.add_argument("verb", choices=[*VERBS, *UNLISTED], metavar="VERB", help="see above")
     parser.add_argument("rest", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
     if not arguments:
         parser.print_help()
         return USER_MISTAKE
     verb = parser.parse_args(arguments[:1]).verb
-    module = import_module(f"primetime.cli.{verb}")
-    of_verb = Parser(prog=f"primetime {verb}", description=VERBS[verb][0].upper() + VERBS[verb][1:] + ".")
+    module = import_module(f"primetime.cli.{MODULES.get(verb, verb)}")
+    of_verb = Parser(prog=f"primetime {verb}", description=sentence({**VERBS, **UNLISTED}[verb]))
     module.configure(of_verb)
     code: int = module.execute(of_verb.parse_args(arguments[1:]))
     return code
+
+
+def sentence(words: str) -> str:
+    """Words as a sentence."""
+    return f"{words[0].upper()}{words[1:]}."
 
 
 def main_description() -> str:

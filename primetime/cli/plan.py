@@ -7,15 +7,22 @@ import json
 import secrets
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 from primetime.campaign.estimate import estimate_study
+from primetime.campaign.forecast import Forecast, forecast
 from primetime.campaign.plan import plan_block
 from primetime.campaign.session import SEED_BITS
+from primetime.campaign.stopping import most_blocks
 from primetime.campaign.study_file import load_study
+from primetime.campaign.study_power import boot_seconds
 from primetime.campaign.survey import kvm_missing
 from primetime.cli import DONE
 from primetime.environments import environment_class
+from primetime.host.facts import machine_emulation
+from primetime.instruments.power import meter, resolves
 from primetime.model import Block, Estimate, Slot, Study
+from primetime.store import CampaignFile
 
 GIGABYTE = 1e9
 MINUTE, HOUR, DAY = 60, 3600, 86400
@@ -37,6 +44,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("study", help="a shipped study's name (quick) or the path of a .toml file")
     parser.add_argument("--seed", type=int, help="seed of the orders (default: a random one, shown)")
     parser.add_argument("--smoke", action="store_true", help="plan what `run --smoke` would do")
+    parser.add_argument(
+        "--estimate", type=Path, metavar="CAMPAIGN", help="predict blocks and hours from an earlier campaign's spread"
+    )
     parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
 
 
@@ -44,23 +54,33 @@ def execute(options: argparse.Namespace) -> int:
     """Print the plan."""
     study = load_study(options.study, smoke=options.smoke)
     planned = plan(study, secrets.randbits(SEED_BITS) if options.seed is None else options.seed)
-    print(as_json(planned) if options.json else in_words(planned))
+    predicted = None
+    if options.estimate is not None:
+        with CampaignFile.open(options.estimate, write=False) as earlier:
+            predicted = forecast(study, earlier)
+    if options.json:
+        print(as_json(planned, predicted))
+    else:
+        print("\n".join([in_words(planned), *(forecast_lines(study, predicted) if predicted else [])]))
     return DONE
 
 
 def plan(study: Study, seed: int) -> Planned:
     """Plan every block. What only a boot can tell (whether KVM works) is guessed from /dev/kvm."""
-    no_kvm = kvm_missing()
+    no_kvm, emulation = kvm_missing(), machine_emulation()
     guests = [spec.label for spec in study.environments if environment_class(spec.kind).guest_kernel]
-    one_block = dict.fromkeys(guests, no_kvm) if no_kvm else {}
+    one_block = dict.fromkeys(guests, f"{no_kvm}, so it is emulated") if no_kvm else {}
+    if emulation:
+        everything = [spec.label for spec in study.environments]
+        one_block = dict.fromkeys(everything, f"this device is itself emulated ({emulation})")
     points = [point.name for point in study.points]
-    count = 1 if study.smoke else study.stopping.max_blocks
+    count = most_blocks(study, one_block.keys())
     blocks = tuple(plan_block(study, seed, index, points, one_block.keys()) for index in range(1, count + 1))
     return Planned(study, seed, blocks, estimate_study(study, one_block.keys()), one_block)
 
 
-def as_json(planned: Planned) -> str:
-    """{study, title, seed, smoke, baseline, environments, points, blocks: [{block, slots}], estimate}."""
+def as_json(planned: Planned, predicted: Forecast | None = None) -> str:
+    """{study, title, seed, smoke, baseline, environments, points, blocks: [{block, slots}], estimate, forecast}."""
     study = planned.study
     environments = [
         {**asdict(spec), "settings": dict(spec.settings), "one_block": planned.one_block.get(spec.label, "")}
@@ -77,6 +97,7 @@ def as_json(planned: Planned) -> str:
             "points": [{**asdict(point), "params": dict(point.params)} for point in study.points],
             "blocks": [{"block": block.index, "slots": list(map(asdict, block.slots))} for block in planned.blocks],
             "estimate": asdict(planned.estimate),
+            "forecast": asdict(predicted) if predicted else None,
         },
         indent=2,
     )
@@ -117,8 +138,35 @@ def estimate_lines(planned: Planned) -> list[str]:
         f"where {gigabytes(estimate.disk_bytes)} must be free",
         f"seed {planned.seed}: primetime run with --seed {planned.seed} keeps to these orders",
     ]
+    lines += power_lines(study)
     for label, why in planned.one_block.items():
-        lines.append(f"{label}: {why}, so it is emulated: block 1 only, and no verdict")
+        lines.append(f"{label}: {why}: block 1 only, and no verdict")
+    return lines
+
+
+def power_lines(study: Study) -> list[str]:
+    """What the study's meters resolve, and what time they are given."""
+    power = study.power
+    lines = [f"meter {spec.name} ({spec.kind}): {resolves(meter(spec))}" for spec in power.meters]
+    if lines and power.phase_s:
+        lines.append(f"windows are at least {power.phase_s:g} s long: what a meter needs for an energy figure")
+    if lines:
+        lines.append(f"every boot takes {duration_in_words(boot_seconds(power))} more: load pulses and two idles")
+    return lines
+
+
+def forecast_lines(study: Study, predicted: Forecast) -> list[str]:
+    """What an earlier campaign's spread predicts: a line per metric, then the whole."""
+    width = f"{100 * study.stopping.half_width:g} %"
+    lines = ["", f"from the earlier campaign, for a half-width of {width}:"]
+    for need in predicted.needs:
+        blocks = "over 1000" if need.blocks is None else str(need.blocks)
+        how = f"extrapolated from {need.measured}" if need.extrapolated else f"seen in {need.measured}"
+        advised = f", {need.iterations} iterations per boot advised" if need.iterations else ""
+        lines.append(f"  {need.point:<28} {need.environment:<14} {need.metric:<18} {blocks:>9} blocks ({how}){advised}")
+    lines.append(f"about {predicted.blocks} blocks in {duration_in_words(predicted.seconds)}")
+    if predicted.unknown:
+        lines.append(f"not in that campaign, and not counted: {', '.join(predicted.unknown)}")
     return lines
 
 

@@ -8,7 +8,7 @@ import platform
 import sys
 from collections.abc import Sequence
 
-from primetime.campaign.setup_packages import Need, install, install_command, missing, needs
+from primetime.campaign.setup_packages import Need, install, install_command, lab_needs, missing, needs
 from primetime.cli import DONE
 from primetime.errors import UserError
 from primetime.host.process import find_program
@@ -19,11 +19,12 @@ from primetime.images.guest import build_guest_images
 def configure(parser: argparse.ArgumentParser) -> None:
     """Say what may be typed."""
     parser.add_argument("--yes", action="store_true", help="install without asking")
+    parser.add_argument("--lab", action="store_true", help="also what emulated boards need (primetime lab)")
 
 
 def execute(options: argparse.Namespace) -> int:
     """Install what is missing, build what is not cached; nothing to do is quick and changes nothing."""
-    lacking = missing(needs())
+    lacking = missing((*needs(), *lab_needs()) if options.lab else needs())
     if lacking:
         require_means(lacking, has_apt=find_program("apt-get") is not None, is_root=os.geteuid() == 0)
         announce(lacking)

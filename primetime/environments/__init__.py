@@ -10,11 +10,17 @@ from primetime.model import EnvironmentSpec
 
 MEMBERS = {
     "native": ("primetime.environments.native", "Native"),
+    "kata": ("primetime.environments.kata", "Kata"),
+    "runc-in-vm": ("primetime.environments.runc_in_vm", "RuncInVm"),
     "runc": ("primetime.environments.runc", "Runc"),
     "crun": ("primetime.environments.crun", "Crun"),
+    "containerd-runc": ("primetime.environments.containerd_runc", "ContainerdRunc"),
+    "docker": ("primetime.environments.docker", "Docker"),
     "gvisor": ("primetime.environments.gvisor", "Gvisor"),
     "qemu": ("primetime.environments.qemu", "Qemu"),
     "qemu-microvm": ("primetime.environments.qemu_microvm", "QemuMicrovm"),
+    "firecracker": ("primetime.environments.firecracker", "Firecracker"),
+    "cloud-hypervisor": ("primetime.environments.cloud_hypervisor", "CloudHypervisor"),
     "fake": ("primetime.environments.fake", "FakeEnvironment"),
 }
 

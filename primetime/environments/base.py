@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 from primetime.errors import BootFailed, CommandFailed, CommandTimeout, UserError
 from primetime.host.cgroup import Cgroup
@@ -39,21 +39,26 @@ class Attachment(StrEnum):
     HOST = "host"  # the host's own network
     NAMESPACE = "namespace"  # a network namespace with a veth in the bridge
     TAP = "tap"  # a tap device in the bridge
+    OWN = "own"  # a network that the environment's engine makes itself
 
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One key that a study file may give an environment. The default's type is the value's type."""
+    """One key that a study file may give an environment. The default's type is the value's type.
+
+    `breaks`: values that switch a rule of the contract off. They are named variants, printed with every figure.
+    """
 
     name: str
     default: Scalar
     choices: tuple[Scalar, ...]  # empty: any value of the type
     help: str
+    breaks: tuple[Scalar, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """The network of one boot. Addresses are IPv4; `interface` is the host's end (veth or tap), "" for host."""
+    """The network of one boot. Addresses are IPv4; `interface` is the host's end (veth or tap), "" for host and own."""
 
     attachment: Attachment
     address: str
@@ -79,8 +84,16 @@ class BootContext:
     emulated: bool  # the survey found no hardware virtualisation: use TCG
     first_sign_s: float = BOOT_LIMIT_S  # how long to wait for a guest kernel's first output
     boot_limit_s: float = BOOT_LIMIT_S
+    host_cpus: tuple[int, ...] = ()  # every CPU of the host: what a VMM's own threads may use with vmm_outside
     vmm_cap_bytes: int = 0  # what VMM and guest may take together; 0: guest memory and the measured overhead
     guest_settings: Mapping[str, str] = field(default_factory=dict)  # files of a guest kernel → value, as on the host
+
+
+class ClockOffset(NamedTuple):
+    """A guest's clock less the host's, in seconds, and how far that may be from the truth on either side."""
+
+    offset_s: float
+    within_s: float
 
 
 class Instance(ABC):
@@ -117,15 +130,19 @@ class Instance(ABC):
         """Show from inside (or from the limit's own file) that the limits hold; BootFailed when they do not."""
 
     def evidence(self) -> Evidence:
-        """Return the isolation layer's own counters, by dotted name; empty where it has none."""
+        """Return the isolation layer's own counters since the boot, by dotted name; empty where it has none."""
+        return {}
+
+    def records(self) -> Mapping[str, bytes]:
+        """Return what the isolation layer wrote of itself since this was asked last, by name, as it wrote it."""
         return {}
 
     def equalise(self) -> tuple[Fact, ...]:
         """Give a guest kernel the host's settings that change figures; facts of what it took. Nothing without one."""
         return ()
 
-    def clock_offset(self) -> float | None:
-        """Return the guest's CLOCK_MONOTONIC less the host's, in seconds; None where it is the same clock."""
+    def clock_offset(self) -> ClockOffset | None:
+        """Return the guest's CLOCK_MONOTONIC less the host's; None where it is the same clock."""
         return None
 
     def cached_bytes(self) -> int:
@@ -157,9 +174,11 @@ class Environment(ABC):
     kind: ClassVar[str]
     summary: ClassVar[str]
     storage: ClassVar[Storage]
-    attachment: ClassVar[Attachment]
+    attachment: Attachment
     settings: ClassVar[tuple[Setting, ...]] = ()
+    own_network: ClassVar[str] = ""  # what a network of Attachment.OWN is called (contract §4)
     guest_kernel: ClassVar[bool] = False  # it boots a kernel of its own
+    emulable: ClassVar[bool] = False  # that kernel can also run without hardware virtualisation
     vmm_reserve_bytes: ClassVar[int] = 0  # what its VMM needs beside guest memory under budget = "total"
 
     def __init__(self, spec: EnvironmentSpec) -> None:
@@ -168,7 +187,17 @@ class Environment(ABC):
 
     def printed_name(self) -> str:
         """The name in tables: the label, with what a reader must know beside it."""
-        return self.spec.label
+        beside = (*self.notes(), *(f"{name}={value}" for name, value in self.variants().items()))
+        return f"{self.spec.label} ({', '.join(beside)})" if beside else self.spec.label
+
+    def notes(self) -> tuple[str, ...]:
+        """What a member wants to have beside its label."""
+        return ()
+
+    def variants(self) -> dict[str, str]:
+        """The settings that switch a rule of the contract off, as a study file says them."""
+        broken = ((one.name, self.values[one.name]) for one in self.settings if self.values[one.name] in one.breaks)
+        return {name: str(value).lower() if isinstance(value, bool) else str(value) for name, value in broken}
 
     @abstractmethod
     def missing(self) -> Usability | None:

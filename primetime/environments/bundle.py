@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from primetime.environments.base import DATA_DIRECTORY, BootContext
+from primetime.environments.base import DATA_DIRECTORY, Attachment, BootContext
 from primetime.host.process import SEARCH_PATH
 
 CAPABILITIES = [
@@ -51,7 +51,7 @@ def oci_config(plan: BundlePlan) -> dict[str, Any]:
             {"type": "ipc"},
             {"type": "uts"},
             {"type": "mount"},
-            {"type": "network", "path": f"/run/netns/{context.connection.namespace}"},
+            *network_namespace(context),
         ],
         "resources": {"memory": {"limit": context.limits.memory_bytes}, "cpu": {"cpus": cpu_list(context)}},
         "maskedPaths": MASKED,
@@ -68,6 +68,13 @@ def oci_config(plan: BundlePlan) -> dict[str, Any]:
         "mounts": mounts(plan),
         "linux": linux,
     }
+
+
+def network_namespace(context: BootContext) -> list[dict[str, str]]:
+    """The namespace that the boot's network made; none where the container has the host's own network."""
+    if context.connection.attachment is Attachment.HOST:
+        return []
+    return [{"type": "network", "path": f"/run/netns/{context.connection.namespace}"}]
 
 
 def cpu_list(context: BootContext) -> str:

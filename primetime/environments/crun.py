@@ -3,6 +3,7 @@
 [environments.crun]
 storage = "overlay"     # or "bind": a bind mount of the volume instead of the overlay's upper directory
 seccomp = "default"     # or "none", a named variant
+network = "path"        # or "host", the host's own network instead of the study's path: a named variant
 """
 
 from __future__ import annotations

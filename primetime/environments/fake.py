@@ -15,12 +15,12 @@ from __future__ import annotations
 import json
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from primetime.environments.base import Attachment, BootContext, Environment, Instance, Setting, Storage
 from primetime.errors import BootFailed, EnvironmentDied
-from primetime.model import Command, EnvironmentSpec, Fact, Footprint, Outcome, Usability, Usable
+from primetime.model import Command, EnvironmentSpec, Evidence, Fact, Footprint, Outcome, Usability, Usable
 
 RATE = 1000.0  # of factor 1, in units per second
 PROGRAM = "fake-work"
@@ -33,6 +33,7 @@ class FakeInstance(Instance):
         self.environment = environment
         self.name = name
         self.runs: list[tuple[str, ...]] = []
+        self.recorded = 0
         self.started_at = self.ready_at = time.monotonic()
 
     def run(self, command: Command) -> Outcome:
@@ -50,6 +51,14 @@ class FakeInstance(Instance):
 
     def footprint(self) -> Footprint:
         return Footprint()
+
+    def evidence(self) -> Evidence:
+        return {"runs": float(len(self.runs)), "word": "fake"}
+
+    def records(self) -> Mapping[str, bytes]:
+        lines = [" ".join(argv) for argv in self.runs[self.recorded :]]
+        self.recorded = len(self.runs)
+        return {"fake.log": "\n".join(lines).encode()}
 
     def prove_limits(self) -> tuple[Fact, ...]:
         return (Fact("limits.fake", True),)

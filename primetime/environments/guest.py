@@ -8,7 +8,7 @@ from base64 import b64decode
 from pathlib import Path
 
 from primetime.environments.agent import AgentClient
-from primetime.environments.base import FILE_LIMIT_S, BootContext, Instance
+from primetime.environments.base import FILE_LIMIT_S, BootContext, ClockOffset, Instance
 from primetime.errors import BootFailed, CommandFailed, CommandTimeout, EnvironmentDied
 from primetime.model import Command, Fact, Outcome
 
@@ -34,6 +34,7 @@ class GuestInstance(Instance):
         self.agent = agent
         self.console_path = console
         self.vmm_growth_bytes = 0  # what the VMM may still take after its memory was measured
+        self.charged_bytes = context.limits.memory_bytes  # what of the guest's memory its cgroup is charged with
 
     @abstractmethod
     def exited(self) -> str:
@@ -110,23 +111,24 @@ class GuestInstance(Instance):
     def prove_memory(self, seen: int) -> int:
         """Return the guest's MemTotal; BootFailed unless it is the limit less what a kernel keeps for itself."""
         limit = self.context.limits.memory_bytes
-        if not limit - max(limit // 10, KERNEL_RESERVE) <= seen <= limit:
+        if not plausible_memory(seen, limit):
             raise BootFailed("memory limit", f"{seen} bytes are seen inside, not about {limit}", self.console())
         return seen
 
     def clock_facts(self) -> tuple[Fact, ...]:
         """The guest's CLOCK_MONOTONIC less the host's, and how well that is known."""
-        round_trip, offset = self.measured_offset()
-        return (Fact("guest.clock_offset_s", offset), Fact("guest.clock_round_trip_s", round_trip))
+        offset, within = self.clock_offset()
+        return (Fact("guest.clock_offset_s", offset), Fact("guest.clock_round_trip_s", 2 * within))
 
-    def measured_offset(self) -> tuple[float, float]:
-        """Return (round trip, offset) of the quickest of a few answers, in seconds."""
-        best = (float("inf"), 0.0)
+    def clock_offset(self) -> ClockOffset:
+        """The quickest of a few answers tells most exactly: the guest's stamp lies somewhere in its round trip."""
+        best = ClockOffset(0.0, float("inf"))
         for _ in range(CLOCK_ROUNDS):
             t0 = time.monotonic()
             answer = self.agent.call("get", ANSWER_LIMIT_S, paths=[])
             t1 = time.monotonic()
-            best = min(best, (t1 - t0, answer["mono"] - (t0 + t1) / 2))
+            found = ClockOffset(answer["mono"] - (t0 + t1) / 2, (t1 - t0) / 2)
+            best = min(best, found, key=lambda one: one.within_s)
         return best
 
     def equalise(self) -> tuple[Fact, ...]:
@@ -138,9 +140,6 @@ class GuestInstance(Instance):
             facts.append(Fact(f"guest.{name}", taken if outcome.returncode == 0 else f"{taken} ({value} refused)"))
         return tuple(facts)
 
-    def clock_offset(self) -> float | None:
-        return self.measured_offset()[1]
-
     def cached_bytes(self) -> int:
         return parse_meminfo(self.get("/proc/meminfo"))["Cached"]
 
@@ -148,20 +147,33 @@ class GuestInstance(Instance):
         limits, cgroup = self.context.limits, self.context.cgroup
         limit_s = ANSWER_LIMIT_S + limits.memory_bytes / TOUCH_BYTES_PER_S
         touched = self.request("touch", limit_s)["touched_bytes"]
-        overhead = max(0, cgroup.memory()["anon"] - limits.memory_bytes)
-        slack = VMM_SLACK + self.vmm_growth_bytes
-        wanted = self.context.vmm_cap_bytes or limits.memory_bytes + overhead + slack + limits.host_cache_bytes
-        cgroup.set_memory(wanted)
-        cap = cgroup.memory()["limit"]
-        if not wanted - 2**16 <= cap <= wanted:  # the kernel rounds to pages
-            raise BootFailed("VMM memory cap", f"the cgroup allows {cap} bytes, not {wanted}", self.console())
-        return (
-            Fact("guest.touched_bytes", int(str(touched))),
-            Fact("limits.vmm_overhead_bytes", overhead),
-            Fact("limits.vmm_slack_bytes", slack),
-            Fact("limits.vmm_cap_bytes", cap),
-            Fact("limits.host_cache_bytes", limits.host_cache_bytes),
-        )
+        overhead = max(0, cgroup.memory()["anon"] - self.charged_bytes)
+        caps = cap_vmm(self.context, self.charged_bytes + overhead, overhead, VMM_SLACK + self.vmm_growth_bytes)
+        return (Fact("guest.touched_bytes", int(str(touched))), *caps)
+
+
+def plausible_memory(seen: int, limit: int) -> bool:
+    """Whether a guest's MemTotal is the limit less what a kernel keeps for itself."""
+    return limit - max(limit // 10, KERNEL_RESERVE) <= seen <= limit
+
+
+def cap_vmm(context: BootContext, used: int, overhead: int, slack: int) -> tuple[Fact, ...]:
+    """Cap VMM and guest together (contract §2), all guest memory being touched. Bytes. Raises BootFailed.
+
+    `used`: what both take of the cgroup by now, of that `overhead` beside the guest's memory; `slack`: on top.
+    """
+    limits, cgroup = context.limits, context.cgroup
+    wanted = context.vmm_cap_bytes or used + slack + limits.host_cache_bytes
+    cgroup.set_memory(wanted)
+    cap = cgroup.memory()["limit"]
+    if not wanted - 2**16 <= cap <= wanted:  # the kernel rounds to pages
+        raise BootFailed("VMM memory cap", f"the cgroup allows {cap} bytes, not {wanted}")
+    return (
+        Fact("limits.vmm_overhead_bytes", overhead),
+        Fact("limits.vmm_slack_bytes", slack),
+        Fact("limits.vmm_cap_bytes", cap),
+        Fact("limits.host_cache_bytes", limits.host_cache_bytes),
+    )
 
 
 def parse_meminfo(content: bytes) -> dict[str, int]:

@@ -3,7 +3,8 @@
     [environments.gvisor]
     platform = "systrap"    # or "kvm", "ptrace"
     overlay2 = "none"       # "root:self" keeps writes to the root in memory: a named variant
-    storage = "bind"        # "overlay" puts the workload's files into the root, where overlay2 acts on them
+    storage = "bind"        # "overlay" puts the workload's files into the root, where overlay2 acts on them: a variant
+    network = "path"        # "host": the host's own network stack instead of gVisor's: a named variant
 
 gVisor does not pass O_DIRECT on to the host, so its direct points are served by the host's page cache.
 """
@@ -14,12 +15,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from primetime.environments.base import BootContext, Setting
-from primetime.environments.oci import OciEnvironment, private_mounts
+from primetime.environments.base import Attachment, BootContext, Setting
+from primetime.environments.oci import NETWORK, OciEnvironment, private_mounts
 from primetime.host.process import Placement, find_program, run
 from primetime.images.guest import GuestImages
 from primetime.model import Usability, Usable
 
+IN_MEMORY = ("root:self", "root:memory", "all:memory")
 ROOT_NAMESPACE_SIGN = "/proc/sys/net/core"
 
 
@@ -30,13 +32,14 @@ class Gvisor(OciEnvironment):
     summary = "a container on gVisor's user-space kernel"
     settings = (
         Setting("platform", "systrap", ("systrap", "kvm", "ptrace"), "how system calls are intercepted"),
-        Setting("overlay2", "none", ("none", "root:self", "root:memory", "all:memory"), "where writes to the root go"),
-        Setting("storage", "bind", ("bind", "overlay"), "where the workload's files lie"),
+        Setting("overlay2", "none", ("none", *IN_MEMORY), "where writes to the root go", IN_MEMORY),
+        Setting("storage", "bind", ("bind", "overlay"), "where the workload's files lie", ("overlay",)),
+        NETWORK,
     )
     program = ""
 
-    def printed_name(self) -> str:
-        return f"{self.spec.label} ({self.values['platform']})"
+    def notes(self) -> tuple[str, ...]:
+        return (str(self.values["platform"]),)
 
     def missing(self) -> Usability | None:
         return None  # runsc comes out of the userland's package set; a host's own runsc is preferred
@@ -52,7 +55,7 @@ class Gvisor(OciEnvironment):
             f"--root={context.directory / 'state'}",
             f"--platform={self.values['platform']}",
             f"--overlay2={self.values['overlay2']}",
-            "--network=sandbox",
+            f"--network={'host' if self.attachment is Attachment.HOST else 'sandbox'}",
         ]
 
     def seccomp(self, context: BootContext) -> Path | None:  # noqa: ARG002 - the sentry brings its own filter
@@ -65,6 +68,9 @@ class Gvisor(OciEnvironment):
         It takes a visible /proc/sys/net/core/rmem_default for the root namespace, but newer kernels show
         that file in every namespace; so it runs in a mount namespace in which that directory is covered.
         """
+        if self.attachment is Attachment.HOST:
+            yield []
+            return
         cover = ["mount", "-t", "tmpfs", "tmpfs", ROOT_NAMESPACE_SIGN]
         with private_mounts(placement, cover, context.connection.namespace) as enter:
             yield enter

@@ -1,6 +1,10 @@
 """Direct execution: the same userland by chroot, on the host's kernel, in a cgroup with the campaign's limits.
 
 [environments.native]
+
+[environments.capped]
+kind = "native"
+read_limit = 3_600_000   # bytes a second from the disk: a known truth to find; 0: no limit
 """
 
 from __future__ import annotations
@@ -8,13 +12,14 @@ from __future__ import annotations
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
-from primetime.environments.base import READY_LINE, Attachment, BootContext, Environment, Instance, Storage
+from primetime.environments.base import READY_LINE, Attachment, BootContext, Environment, Instance, Setting, Storage
 from primetime.environments.chroot import Chroot, ChrootPlan, open_chroot
 from primetime.environments.proofs import prove_cgroup
 from primetime.errors import BootFailed
 from primetime.host.process import Spawning, find_program, spawn
+from primetime.host.throttle import ReadCap, reads_capped
 from primetime.model import Command, Fact, Footprint, Outcome, Usability, Usable
 
 READY = "/usr/lib/primetime/ready"
@@ -44,6 +49,7 @@ class Native(Environment):
     summary = "direct execution in a chroot"
     storage = Storage.DIRECTORY
     attachment = Attachment.HOST
+    settings = (Setting("read_limit", 0, (), "bytes per second from the disk, at most; 0: no limit"),)
 
     def missing(self) -> Usability | None:
         for program in ("unshare", "nsenter", "chroot"):
@@ -57,7 +63,11 @@ class Native(Environment):
     @contextmanager
     def boot(self, context: BootContext) -> Iterator[Instance]:
         started = time.monotonic()
-        with context.cgroup.placement(context.limits.cpu_set) as placement:
+        with ExitStack() as stack:
+            placement = stack.enter_context(context.cgroup.placement(context.limits.cpu_set))
+            if limit := int(self.values["read_limit"]):
+                cap = ReadCap(context.cgroup.name, context.volume, limit)
+                placement = stack.enter_context(reads_capped(cap, placement, context.ledger))
             plan = ChrootPlan(context.images.userland, context.directory / "root", context.volume, placement)
             with open_chroot(plan) as chroot:
                 instance = NativeInstance(context, chroot)

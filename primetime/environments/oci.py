@@ -21,6 +21,7 @@ from primetime.environments.base import (
     BootContext,
     Environment,
     Instance,
+    Setting,
     Storage,
     failing_as,
 )
@@ -31,11 +32,13 @@ from primetime.errors import BootFailed, EnvironmentDied
 from primetime.host.cgroup import Cgroup
 from primetime.host.ledger import Act
 from primetime.host.process import Placement, Spawning, run, spawn
-from primetime.model import Command, Fact, Footprint, Outcome
+from primetime.model import Command, EnvironmentSpec, Fact, Footprint, Outcome
 
 CONSOLE_TAIL = 64 * 1024
 POLL_S = 0.001
 END_LIMIT_S = 10.0
+HOST = "host"
+NETWORK = Setting("network", "path", ("path", HOST), "the study's network.path, or the host's own network", (HOST,))
 
 
 class Container(Instance):
@@ -75,7 +78,8 @@ class Container(Instance):
         return state.returncode == 0 and json.loads(state.stdout)["status"] == "running"
 
     def footprint(self) -> Footprint:
-        return Footprint(cgroups=(self.context.cgroup.name,), interfaces=(self.context.connection.interface,))
+        interface = self.context.connection.interface
+        return Footprint(cgroups=(self.context.cgroup.name,), interfaces=(interface,) if interface else ())
 
     def prove_limits(self) -> tuple[Fact, ...]:
         return prove_cgroup(self, self.context.cgroup, self.context.limits)
@@ -89,6 +93,11 @@ class OciEnvironment(Environment):
 
     storage = Storage.DIRECTORY
     attachment = Attachment.NAMESPACE
+
+    def __init__(self, spec: EnvironmentSpec) -> None:
+        super().__init__(spec)
+        if self.values["network"] == HOST:
+            self.attachment = Attachment.HOST
 
     @abstractmethod
     def runtime(self, context: BootContext) -> list[str]:
@@ -173,7 +182,7 @@ def overlay_root(context: BootContext, rootfs: Path) -> Iterator[None]:
         yield
 
 
-def wait_ready(container: Container, poll: Callable[[], int | None], limit_s: float) -> float:
+def wait_ready(container: Instance, poll: Callable[[], int | None], limit_s: float) -> float:
     """Wait for the first process's stamp; return its host CLOCK_MONOTONIC time. Raises BootFailed."""
     deadline = time.monotonic() + limit_s
     while True:

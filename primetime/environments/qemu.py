@@ -4,6 +4,7 @@
     cache = "none"        # or writeback, writethrough, directsync, unsafe: the host's cache of the data disk
     aio = "threads"       # or native (with cache none or directsync), io_uring
     vhost = "auto"        # or on, off: the network's data path in the host's kernel
+    vmm_outside = false   # true: only the vCPUs keep to the CPU limit, not QEMU's other threads: a named variant
 
 With KVM where it works; otherwise emulated by TCG, which says nothing about speed.
 """
@@ -16,6 +17,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 from primetime.environments.agent import AgentClient, open_agent
 from primetime.environments.base import Attachment, BootContext, Environment, Instance, Setting, Storage, failing_as
@@ -40,9 +42,9 @@ from primetime.model import EnvironmentSpec, Evidence, Fact, Footprint, Usabilit
 KVM = Path("/dev/kvm")
 QUIT_LIMIT_S = 10.0
 CONNECT_LIMIT_S = 10.0
-EXIT_NOTICE_S = 2.0  # between the agent's socket closing and QEMU's exit code
 CAVEAT = "emulated by TCG: its figures say nothing about speed"
 BYPASSES = ("none", "directsync")
+STOPPED = "-S"  # the vCPUs wait until the monitor says `cont`
 BLOCK_COUNTERS = (
     "rd_bytes", "wr_bytes", "rd_operations", "wr_operations", "flush_operations", "rd_total_time_ns",
     "wr_total_time_ns", "flush_total_time_ns", "rd_merged", "wr_merged", "failed_flush_operations",
@@ -57,12 +59,15 @@ class Qemu(Environment):
     storage = Storage.DISK
     attachment = Attachment.TAP
     guest_kernel = True
+    emulable = True
     vmm_reserve_bytes = 96 * 1024 * 1024
-    settings = (
-        Setting("cache", "none", ("none", "writeback", "writethrough", "directsync", "unsafe"), "the host's cache"),
+    settings: ClassVar[tuple[Setting, ...]] = (
+        Setting("cache", "none", ("none", "writeback", "writethrough", "directsync", "unsafe"), "the host's cache",
+                ("unsafe",)),
         Setting("aio", "threads", ("threads", "native", "io_uring"), "how QEMU reads and writes the data disk"),
         Setting("vhost", "auto", ("auto", "on", "off"), "whether the host's kernel moves packets"),
-    )
+        Setting("vmm_outside", False, (), "whether only vCPUs keep to the CPU limit", (True,)),
+    )  # fmt: skip
 
     def __init__(self, spec: EnvironmentSpec) -> None:
         super().__init__(spec)
@@ -73,8 +78,8 @@ class Qemu(Environment):
             )
         self.emulated = False  # how it was booted last
 
-    def printed_name(self) -> str:
-        return f"{self.spec.label} (TCG)" if self.emulated else self.spec.label
+    def notes(self) -> tuple[str, ...]:
+        return ("TCG",) if self.emulated else ()
 
     def machine(self) -> Machine:
         """What QEMU is to build. UserError on an architecture that has none."""
@@ -92,7 +97,7 @@ class Qemu(Environment):
         versions = {"qemu": said[3]}
         if not self.emulated:
             return Usability(self.kind, Usable.YES, versions=versions)
-        return Usability(self.kind, Usable.CAVEAT, CAVEAT, versions=versions, emulated=True)
+        return Usability(self.kind, Usable.CAVEAT, CAVEAT, versions=versions, emulated=True, tcg=True)
 
     @contextmanager
     def boot(self, context: BootContext) -> Iterator[Instance]:
@@ -116,19 +121,23 @@ class Qemu(Environment):
         log = context.directory / "qemu.log"
         words = stack.enter_context(log.open("wb"))
         console_file(context).unlink(missing_ok=True)  # an older boot's stamp would be taken for this one's
-        placement = stack.enter_context(context.cgroup.placement(context.limits.cpu_set))
+        outside = bool(self.values["vmm_outside"])
+        cpus = context.host_cpus if outside else context.limits.cpu_set
+        context.cgroup.set_cpus(cpus)
+        placement = stack.enter_context(context.cgroup.placement(cpus))
         how = Spawning(placement=placement, stdout=words, stderr=words, stop_s=QUIT_LIMIT_S, cwd=context.directory)
-        argv = qemu_argv(context, self.machine(), self.values)
+        argv = [*qemu_argv(context, self.machine(), self.values), *([STOPPED] if outside else [])]
         started = time.monotonic()
         deadline = started + context.boot_limit_s
         process = stack.enter_context(spawn(argv, how))
-        watch = BootWatch("QEMU", console_file(context), log, process.poll)
+        vcpus = start_vcpus(context) if outside else ()
+        watch = BootWatch("QEMU", console_file(context), (log,), process.poll)
         ready = watch.wait_ready(started + context.first_sign_s, deadline)
         with failing_as("agent"):
             agent = stack.enter_context(open_agent(connect(agent_socket(context), CONNECT_LIMIT_S)))
             watch.wait(agent.hello.done, deadline)
             monitor = stack.enter_context(open_monitor(monitor_socket(context)))
-        vmm = Vmm(process.pid, monitor, watch, uses_vhost(self.values))
+        vmm = Vmm(process.pid, monitor, watch, uses_vhost(self.values), vcpus)
         instance = QemuInstance(context, agent, vmm)
         instance.started_at, instance.ready_at = started, ready
         return instance
@@ -136,12 +145,13 @@ class Qemu(Environment):
 
 @dataclass(frozen=True, slots=True)
 class Vmm:
-    """A running QEMU."""
+    """A running QEMU. `limited`: its vCPU threads where only they keep to the CPU limit."""
 
     pid: int
     monitor: Qmp
     watch: BootWatch
     vhost: bool
+    limited: tuple[int, ...] = ()
 
 
 class QemuInstance(GuestInstance):
@@ -153,8 +163,7 @@ class QemuInstance(GuestInstance):
         self.vmm_growth_bytes = TRANSLATION_MIB << 20 if context.emulated else 0
 
     def exited(self) -> str:
-        waits_until(lambda: self.vmm.watch.poll() is not None, EXIT_NOTICE_S)
-        return self.vmm.watch.exited()
+        return self.vmm.watch.exited_soon()
 
     def prove_limits(self) -> tuple[Fact, ...]:
         acceleration = self.vmm.monitor.execute("query-kvm")
@@ -170,6 +179,7 @@ class QemuInstance(GuestInstance):
             cgroups=(self.context.cgroup.name,),
             kernel_threads=vhost_threads(self.vmm.pid),
             interfaces=(interface,) if interface else (),
+            limited_threads=self.vmm.limited,
         )
 
     def evidence(self) -> Evidence:
@@ -190,6 +200,16 @@ class QemuInstance(GuestInstance):
         self.sync()
         self.vmm.monitor.execute("quit")
         waits_until(lambda: self.vmm.watch.poll() is not None, QUIT_LIMIT_S)
+
+
+def start_vcpus(context: BootContext) -> tuple[int, ...]:
+    """Bind the vCPU threads of a QEMU that waits to the environment's CPUs, let it go; return the threads."""
+    with failing_as("vmm_outside"), open_monitor(monitor_socket(context)) as monitor:
+        threads = tuple(int(cpu["thread-id"]) for cpu in monitor.execute("query-cpus-fast"))
+        for thread in threads:
+            os.sched_setaffinity(thread, context.limits.cpu_set)
+        monitor.execute("cont")
+    return threads
 
 
 def vhost_threads(pid: int) -> tuple[int, ...]:

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from primetime.environments.base import BootContext
+from primetime.environments.guest_words import guest_words
 from primetime.errors import UserError
-from primetime.host.volume import MOUNT_OPTIONS
 from primetime.model import Scalar
 
 VHOST_NET = Path("/dev/vhost-net")
@@ -22,10 +22,8 @@ BLOCK_CACHE = {  # the study's word → (bypass the host's page cache, ignore fl
     "unsafe": (False, True, True),
 }
 TRANSLATION_MIB = 128  # TCG's cache of translated code; unlimited it grows past any cap on the VMM
-PANIC_ENDS_IT = "panic=-1 oops=panic"  # with -no-reboot QEMU ends at once
 LATEST_MMIO = ("-global", "virtio-mmio.force-legacy=false")  # virtio 1, as on PCI; QEMU's default is the draft
 NO_ROM = ",romfile="  # nobody boots from the card
-LOG_LEVEL = "loglevel=6"  # shows the banner, so that a dead kernel is told from a late one, and little else
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,14 +113,9 @@ def virtio(machine: Machine, device: str, slot: int) -> str:
 
 
 def kernel_command_line(context: BootContext, machine: Machine) -> str:
-    """What the guest kernel and our init are told."""
-    words = [f"console={machine.serial}", PANIC_ENDS_IT, LOG_LEVEL, "primetime.agent=virtio-serial"]
-    words += [machine.extra] if machine.extra else []
-    words.append(f"primetime.data={MOUNT_OPTIONS}")
-    connection = context.connection
-    if connection.interface:
-        words.append(f"primetime.ip={connection.address}/{connection.prefix} primetime.gw={connection.gateway}")
-    return " ".join(words)
+    """What the guest kernel and our init are told; with -no-reboot QEMU ends at a panic."""
+    words = guest_words(context, machine.serial, "virtio-serial")
+    return " ".join([*words, *([machine.extra] if machine.extra else [])])
 
 
 def disk(driver: str, name: str, path: Path, options: Mapping[str, object], write_cache: str = "on") -> list[str]:

@@ -3,6 +3,7 @@
 [environments.runc]
 storage = "overlay"     # or "bind": a bind mount of the volume instead of the overlay's upper directory
 seccomp = "default"     # or "none", a named variant
+network = "path"        # or "host", the host's own network instead of the study's path: a named variant
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from primetime.environments.base import BootContext, Setting
-from primetime.environments.oci import OciEnvironment
+from primetime.environments.oci import NETWORK, OciEnvironment
 from primetime.host.process import find_program, run
 from primetime.model import Usability, Usable
 
@@ -25,7 +26,8 @@ class Runc(OciEnvironment):
     summary = "a container by runc"
     settings = (
         Setting("storage", "overlay", ("overlay", "bind"), "where the workload's files lie"),
-        Setting("seccomp", "default", ("default", "none"), "the system call filter"),
+        Setting("seccomp", "default", ("default", "none"), "the system call filter", ("none",)),
+        NETWORK,
     )
 
     def missing(self) -> Usability | None:

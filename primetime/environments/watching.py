@@ -11,6 +11,7 @@ from primetime.environments.base import READY_LINE
 from primetime.errors import BootFailed
 
 POLL_S = 0.003
+NOTICE_S = 2.0
 INIT_LINE = b"primetime-init"  # printed by our init in the initrd (images/data/init)
 PANIC = "Kernel panic"
 TAIL = 64 * 1024
@@ -23,12 +24,14 @@ STAGES = (  # (what the console must show, the step that failed while it does no
 
 @dataclass(frozen=True, slots=True)
 class BootWatch:
-    """A VMM under way. `words`: the file of its own output; `poll`: its exit code, None while it runs."""
+    """A VMM under way. `words`: the files of its own output, the most telling first; `poll`: its exit code,
+    None while it runs; `lives_on`: it does not end when its guest's kernel dies."""
 
     vmm: str
     console: Path
-    words: Path
+    words: tuple[Path, ...]
     poll: Callable[[], int | None]
+    lives_on: bool = False
 
     def wait_ready(self, sign_deadline: float, deadline: float) -> float:
         """Wait for the first output, then for the first process's stamp; return when that came.
@@ -42,7 +45,7 @@ class BootWatch:
     def wait(self, condition: Callable[[], bool], deadline: float) -> None:
         """Wait until `condition` holds. BootFailed when the VMM ends or the deadline passes before."""
         while not condition():
-            if self.poll() is not None:
+            if self.exited():
                 step, meaning = self.stage()
                 step = step if self.tail() else self.vmm
                 raise BootFailed(step, f"{self.exited()} ({meaning})", self.tail())
@@ -60,13 +63,21 @@ class BootWatch:
         return "agent", "the userland is up, but the agent does not answer"
 
     def exited(self) -> str:
-        """Say why the VMM has ended; "" while it runs."""
+        """Say why the VMM has ended, or its guest has; "" while both run."""
         code = self.poll()
         if code is None:
-            return ""
+            last_words = panic(self.tail()) if self.lives_on else ""
+            return f"the guest of {self.vmm} is dead: {last_words}" if last_words else ""
         how = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
-        cause = panic(self.tail()) or telling_line(self.words)
+        cause = panic(self.tail()) or next(filter(None, map(telling_line, self.words)), "")
         return f"{self.vmm} {how}: {cause}" if cause else f"{self.vmm} {how}"
+
+    def exited_soon(self) -> str:
+        """The same for a guest that has just gone silent, which a VMM may notice a moment later."""
+        deadline = time.monotonic() + NOTICE_S
+        while not self.exited() and time.monotonic() < deadline:
+            time.sleep(POLL_S)
+        return self.exited()
 
     def tail(self) -> bytes:
         """The console's last 64 KiB."""

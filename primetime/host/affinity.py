@@ -59,7 +59,10 @@ def written(path: Path, value: str, ledger: Ledger) -> Iterator[bool]:
 
 
 def steer_packets(interface: str, cpus: Iterable[int]) -> None:
-    """Let the kernel's receive work of one of our own interfaces happen on `cpus`; it goes with the interface."""
+    """Let the kernel's receive work of one of our own interfaces happen on `cpus`; it goes with the interface.
+
+    Nothing happens when there is no such interface.
+    """
     for path in (INTERFACES / interface / "queues").glob("rx-*/rps_cpus"):
         path.write_text(mask(cpus), encoding="ascii")
 

@@ -186,13 +186,13 @@ class Cgroup:
                 except ProcessLookupError:
                     continue
             for directory in self.directories():
-                _remove_tree(directory)
+                remove_tree(directory)
             if time.monotonic() > deadline:
                 raise UndoFailed(f"cgroup {self.name} still has processes {sorted(self.pids())}")
             time.sleep(0.01)
 
 
-def _remove_tree(directory: Path) -> None:
+def remove_tree(directory: Path) -> None:
     """Remove a cgroup directory and its children as far as they are empty."""
     if not directory.is_dir():
         return
@@ -202,6 +202,12 @@ def _remove_tree(directory: Path) -> None:
             path.rmdir()
         except OSError:
             return  # still busy: the caller kills and tries again
+
+
+def cgroup_mounts(mountinfo: str) -> list[Path]:
+    """Where any hierarchy is mounted, also those whose controllers are not ours."""
+    lines = [line.partition(" - ")[::2] for line in mountinfo.splitlines()]
+    return [Path(before.split()[4]) for before, after in lines if after.split()[0] in ("cgroup", "cgroup2")]
 
 
 def parse_cpus(text: str) -> frozenset[int]:

@@ -38,11 +38,20 @@ QUEUE = (
     "physical_block_size",
     "nr_requests",
 )
+DEVICE = (
+    "model", "serial", "firmware_rev", "name", "manfid", "oemid", "date", "type", "cid", "fwrev", "hwrev",
+    "life_time", "pre_eol_info",
+)  # fmt: skip
+MMC_STATES = Path("/sys/kernel/debug")
+IOS = ("clock", "bus width", "timing spec")
 TOOLS = ("qemu-system-x86_64", "qemu-system-aarch64", "runc", "crun", "runsc", "mkfs.ext4", "ip", "nft")
 VERSION_FLAG = {"ip": "-V", "mkfs.ext4": "-V"}
 VERSION_LIMIT_S = 20.0
 CPUFREQ = Path("/sys/devices/system/cpu/cpu0/cpufreq")
 DMI = Path("/sys/class/dmi/id")
+COMMAND_LINE = Path("/proc/cmdline")
+EMULATED = re.compile(r"(?:^|\s)primetime\.emulated=(\S*)")  # what `lab` puts on its boards' command line
+DEVICES = ("kvm", "vhost-net", "vhost-vsock")
 
 
 def machine_facts() -> tuple[Fact, ...]:
@@ -58,11 +67,23 @@ def volume_facts(path: Path) -> tuple[Fact, ...]:
     found["disk.name"] = queue.parent.name if queue else None
     if queue:
         found.update({f"disk.queue.{name}": first_line(queue / name) for name in QUEUE})
-        for name in ("model", "serial", "firmware_rev", "cid", "name", "life_time", "pre_eol_info"):
-            value = first_line(queue.parent / "device" / name)
-            if value:
-                found[f"disk.device.{name}"] = value
+        said = {name: first_line(queue.parent / "device" / name) for name in DEVICE}
+        said["bus"] = mmc_bus((queue.parent / "device").resolve().name)
+        found.update({f"disk.device.{name}": value for name, value in said.items() if value})
     return tuple(Fact(name, value) for name, value in found.items())
+
+
+def mmc_bus(card: str) -> str | None:
+    """How a card or eMMC is driven, from its host's debugfs; `card`: "mmc0:0001". None for other disks."""
+    host, colon, _ = card.partition(":")
+    ios = MMC_STATES / host / "ios"
+    return parse_ios(ios.read_text(encoding="ascii")) if colon and ios.is_file() else None
+
+
+def parse_ios(text: str) -> str:
+    """Clock, bus width and timing of /sys/kernel/debug/mmcN/ios, on one line."""
+    lines = (line.partition(":") for line in text.splitlines())
+    return ", ".join(f"{name.strip()} {' '.join(value.split())}" for name, _, value in lines if name.strip() in IOS)
 
 
 def hardware() -> dict[str, Scalar | None]:
@@ -83,6 +104,8 @@ def hardware() -> dict[str, Scalar | None]:
         "board.vendor": first_line(DMI / "sys_vendor"),
         "board.firmware": first_line(DMI / "bios_version"),
         "machine.virtual": first_line(Path("/sys/hypervisor/type")) or hypervisor_flag(),
+        "machine.emulated": machine_emulation() or None,
+        **{f"machine.{name}": Path("/dev", name).exists() for name in DEVICES},
     }
     found.update({f"mitigation.{path.name}": first_line(path) for path in sorted(vulnerabilities.glob("*"))})
     return found
@@ -94,7 +117,7 @@ def kernel() -> dict[str, Scalar | None]:
     found: dict[str, Scalar | None] = {
         "kernel.release": platform.release(),
         "kernel.version": platform.version(),
-        "kernel.cmdline": first_line(Path("/proc/cmdline")),
+        "kernel.cmdline": first_line(COMMAND_LINE),
         "kernel.config_known": bool(config),
     }
     if config:
@@ -164,6 +187,17 @@ def cpu_model(cpuinfo: str) -> str | None:
         return name[1].strip()
     codes = [re.search(rf"^CPU {code}\s*:\s*(.+)$", cpuinfo, re.MULTILINE) for code in ("implementer", "part")]
     return "Arm implementer {} part {}".format(*(code[1] for code in codes if code)) if all(codes) else None
+
+
+def emulated_as(command_line: str) -> str:
+    """What a kernel command line says this machine is emulated as (primetime.emulated=x86); "" for a real one."""
+    found = EMULATED.search(command_line)
+    return (found[1] or "yes") if found else ""
+
+
+def machine_emulation() -> str:
+    """What this machine is emulated as: no figure of it says anything about speed. "" where it is real."""
+    return emulated_as(first_line(COMMAND_LINE) or "")
 
 
 def hypervisor_flag() -> str | None:

@@ -21,6 +21,7 @@ BRIDGE = "ptbr0"
 BRIDGE_ADDRESS = "198.18.0.1"
 BRIDGE_NETWORK = "198.18.0.0/24"
 PREFIX = 24
+NAMESPACES = Path("/run/netns")
 PEER_NAMESPACE = "pt-peer"
 PEER_LINK = "ptpeer0"
 PEER_GATEWAY = "198.18.1.1"
@@ -44,6 +45,16 @@ class Port:
 def ip(lines: Sequence[str]) -> None:
     """Run several `ip` commands in one process, in order; CommandFailed at the first that fails."""
     run(["ip", "-batch", "-"], stdin="\n".join(lines).encode() + b"\n", timeout_s=20)
+
+
+@contextmanager
+def named_namespaces(ledger: Ledger) -> Iterator[None]:
+    """Let namespaces have names; `ip netns` mounts a directory for that and never takes it away again."""
+    if NAMESPACES.is_dir():  # somebody's, and theirs to keep
+        yield
+        return
+    with ledger.undone(Act("namespaces", {"path": str(NAMESPACES)})):
+        yield
 
 
 @contextmanager
@@ -123,10 +134,11 @@ def address_of(number: int) -> tuple[str, str]:
 
 
 @contextmanager
-def namespace_port(number: int, ledger: Ledger) -> Iterator[Port]:
-    """Make a network namespace whose eth0 is a veth in the bridge."""
+def namespace_port(number: int, ledger: Ledger, mac: str = "") -> Iterator[Port]:
+    """Make a network namespace whose eth0 is a veth in the bridge; `mac` "": the one of this number."""
     name, link = f"pt-b{number}", f"ptb{number}"
-    address, mac = address_of(number)
+    address, usual = address_of(number)
+    mac = mac or usual
     with ExitStack() as stack:
         stack.enter_context(ledger.undone(Act("namespace", {"name": name})))
         stack.enter_context(ledger.undone(Act("link", {"name": link})))
@@ -147,10 +159,11 @@ def namespace_port(number: int, ledger: Ledger) -> Iterator[Port]:
 
 
 @contextmanager
-def tap_port(number: int, ledger: Ledger) -> Iterator[Port]:
-    """Make a tap device in the bridge."""
+def tap_port(number: int, ledger: Ledger, mac: str = "") -> Iterator[Port]:
+    """Make a tap device in the bridge; `mac` (of what is behind it) "": the one of this number."""
     link = f"ptb{number}"
-    address, mac = address_of(number)
+    address, usual = address_of(number)
+    mac = mac or usual
     with ledger.undone(Act("link", {"name": link})):
         ip([
             f"tuntap add {link} mode tap vnet_hdr",

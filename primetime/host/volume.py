@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from primetime.errors import UserError
+from primetime.host.knobs import chosen
 from primetime.host.ledger import RUN_DIRECTORY, Act, Ledger
 from primetime.host.process import run
 from primetime.model import Fact, Scalar, VolumeSpec
@@ -24,6 +25,7 @@ DIRECTORY_NAME = "primetime-volume"  # the only place where a power cut can leav
 MKFS_OPTIONS = "lazy_itable_init=0,lazy_journal_init=0,nodiscard"  # discard would punch holes into the image
 MOUNT_OPTIONS = "rw,relatime,data=ordered"
 NOT_STORAGE = ("tmpfs", "ramfs", "devtmpfs", "overlay", "proc", "sysfs")
+PLAIN = "none"  # the one I/O scheduler that every kernel has
 CHUNK = 4 * 1024 * 1024
 RESERVE = 512 * 1024 * 1024  # left free for everybody else
 
@@ -199,6 +201,12 @@ def queue_directory(path: Path) -> Path | None:
         if (candidate / "queue").is_dir():
             return candidate / "queue"
     return None
+
+
+def scheduler(queue: Path) -> str:
+    """Return the I/O scheduler in force; "none" for a device that has none to choose (device mapper)."""
+    file = queue / "scheduler"
+    return chosen(file) if file.exists() else PLAIN
 
 
 def logical_block(path: Path) -> int:

@@ -33,6 +33,7 @@ class GuestImages:
     kernel_image: Path
     kernel_elf: Path | None
     kernel_version: str
+    kernel_config: Path | None
     initrd: Path
     agent: Path
     seccomp: Path
@@ -89,6 +90,7 @@ def assemble(architecture: str, userland: Userland, kernel: Kernel, initrd: tupl
         kernel_image=kernel.image,
         kernel_elf=kernel.elf,
         kernel_version=kernel.version,
+        kernel_config=kernel.config,
         initrd=image,
         agent=agent,
         seccomp=required(userland, "golang-github-containers-common", SECCOMP),

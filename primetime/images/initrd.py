@@ -9,7 +9,7 @@ from pathlib import Path
 from primetime.images import cpio
 from primetime.images.cache import Cache, file_hash
 from primetime.images.kernel import Kernel
-from primetime.images.modules import Module, guest_modules
+from primetime.images.modules import WANTED, Module, guest_modules
 from primetime.images.userland import package_data
 
 FORMAT = 1
@@ -32,6 +32,7 @@ def guest_initrd(cache: Cache, kernel: Kernel, busybox: Path) -> Initrd:
         "format": FORMAT,
         "kernel": kernel.sha256,
         "modules": str(kernel.modules and kernel.modules.parent.name),
+        "wanted": list(WANTED),
         "busybox": file_hash(busybox),
         "init": init.decode(),
         "agent": agent.decode(),

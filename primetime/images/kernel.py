@@ -17,6 +17,10 @@ from primetime.images.vmlinux import extract_elf, kernel_version
 FORMAT = 1
 PACKAGES = {"amd64": "linux-image-cloud-amd64", "arm64": "linux-image-arm64"}
 DEBIAN = ("", "debian")  # what a study may call the default
+GUEST_NEEDS = (
+    "VIRTIO_PCI", "VIRTIO_MMIO", "VIRTIO_BLK", "VIRTIO_NET", "VIRTIO_CONSOLE", "VSOCKETS", "EXT4_FS", "DEVTMPFS",
+    "TMPFS", "UNIX", "INET", "BLK_DEV_INITRD",
+)  # fmt: skip
 HOST = "host"
 BOOT = Path("/boot")
 MODULES = Path("/lib/modules")
@@ -45,7 +49,13 @@ class Source:
 
 
 def guest_kernel(cache: Cache, architecture: str, choice: str) -> Kernel:
-    """Return the kernel that a study's `images.kernel` names: "", "debian", "host" or a path."""
+    """Return the kernel that a study's `images.kernel` names: "", "debian", "host" or a path.
+
+    Where nothing is named the host's own is preferred, if it is of this architecture and can serve as guest:
+    then no ratio crosses kernels (contract §4).
+    """
+    if not choice and architecture == debian.debian_architecture() and serves_as_guest(platform.release()):
+        return own_kernel(cache, host_source())
     if choice in DEBIAN:
         return debian_kernel(cache, architecture)
     return own_kernel(cache, host_source() if choice == HOST else path_source(Path(choice)))
@@ -72,12 +82,25 @@ def debian_kernel(cache: Cache, architecture: str) -> Kernel:
     return opened(cache.entry(f"kernel-{architecture}", material, build))
 
 
+def serves_as_guest(release: str) -> bool:
+    """Whether a kernel of this host has its image, its modules and every driver that guests here need."""
+    config = BOOT / f"config-{release}"
+    if host_image(release) is None or not (MODULES / release).is_dir() or not config.is_file():
+        return False
+    lines = config.read_text(encoding="utf-8").splitlines()
+    return all(f"CONFIG_{name}=y" in lines or f"CONFIG_{name}=m" in lines for name in GUEST_NEEDS)
+
+
+def host_image(release: str) -> Path | None:
+    """Where the image of a release lies; None where it does not."""
+    places = (BOOT / f"vmlinuz-{release}", MODULES / release / "vmlinuz")
+    return next((path for path in places if path.is_file()), None)
+
+
 def host_source() -> Source:
     """The kernel that this host runs. UserError when its files are not there."""
     release = platform.release()
-    image = next(
-        (path for path in (BOOT / f"vmlinuz-{release}", MODULES / release / "vmlinuz") if path.is_file()), None
-    )
+    image = host_image(release)
     if image is None:
         raise UserError(
             f'images.kernel = "host": there is no {BOOT / f"vmlinuz-{release}"}',

@@ -20,7 +20,7 @@ WANTED = (
     # ext4 asks for its checksum by name, which an initrd without modprobe cannot answer: loaded before it
     "crc32c_generic", "crc32c_arm64", "crc32c_intel",
     "virtio_pci", "virtio_mmio", "virtio_blk", "virtio_net", "virtio_console", "virtio_rng",
-    "ext4", "vsock", "vmw_vsock_virtio_transport",
+    "ext4", "overlay", "vsock", "vmw_vsock_virtio_transport",
 )  # fmt: skip
 
 

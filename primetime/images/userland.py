@@ -13,7 +13,7 @@ import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib.resources import files
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from primetime.errors import UserError
 from primetime.host.process import run
@@ -25,7 +25,7 @@ FORMAT = 1  # to be raised when this module makes something else of the same pac
 PACKAGES = (
     "base-files", "bash", "busybox-static", "coreutils", "dash", "e2fsprogs", "ethtool", "findutils", "fio",
     "golang-github-containers-common", "grep", "iperf3", "iproute2", "kmod", "libc-bin", "mount", "netperf", "procps",
-    "python3", "runsc", "sed", "util-linux",
+    "python3", "runc", "runsc", "sed", "util-linux",
 )  # fmt: skip
 TRIMMED = (
     "boot", "etc/apt", "usr/lib/cni", "usr/share/bash-completion", "usr/share/bug", "usr/share/info",
@@ -35,6 +35,7 @@ TRIMMED = (
 READY = "usr/lib/primetime/ready"
 FILE_PROGRAM = "usr/lib/primetime/files"
 SECCOMP = "usr/share/containers/seccomp.json"
+PYTHON = "usr/bin/python3"
 BUSYBOX = ("usr/bin/busybox", "bin/busybox")
 MOUNT_POINTS = {"data": 0o755, "dev": 0o755, "proc": 0o555, "run": 0o755, "sys": 0o555, "tmp": 0o1777}
 OWN_FILES = {  # what maintainer scripts would have made, and what would differ between hosts
@@ -62,6 +63,19 @@ class Userland:
     def file(self, *candidates: str) -> Path | None:
         """Return the first of these paths that the tree has, or None."""
         return next((self.tree / name for name in candidates if (self.tree / name).is_file()), None)
+
+
+def interpreter(tree: Path, at: PurePosixPath) -> tuple[str, ...]:
+    """The argv that starts the tree's Python on a foreign host, through the tree's own loader, once it lies `at` there.
+
+    UserError for a tree without one.
+    """
+    loader = next(tree.glob("usr/lib/*-linux-gnu*/ld-linux-*.so.*"), None)
+    if loader is None or not (tree / PYTHON).exists():
+        raise UserError(f"{tree} holds no Python with its loader", "leave images.userland out: Debian's has one")
+    libraries = at / loader.parent.relative_to(tree)
+    # -B: the tree stays as it was built, also where it is not mounted read-only
+    return str(libraries / loader.name), "--library-path", str(libraries), str(at / PYTHON), "-B"
 
 
 def package_data(name: str) -> bytes:

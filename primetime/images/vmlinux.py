@@ -14,6 +14,7 @@ import zlib
 from primetime.host.process import require_program, run
 
 ELF_MAGIC = b"\x7fELF"
+IMAGE_MAGIC = b"ARM\x64"  # at 0x38 of an arm64 Image (arch/arm64/booting.rst)
 BOOT_MAGIC = b"HdrS"  # at 0x202 of a bzImage
 SECTOR = 512
 INFLATE_LIMIT_S = 120.0
@@ -39,10 +40,16 @@ def kernel_version(image: bytes) -> str:
     return banner[1].decode("ascii", "replace") if banner else ""
 
 
+def is_plain_kernel(header: bytes) -> bool:
+    """Whether a kernel's first 64 bytes are those of an uncompressed one: an ELF, or an arm64 Image."""
+    return header.startswith(ELF_MAGIC) or header[0x38:0x3C] == IMAGE_MAGIC
+
+
 def extract_elf(image: bytes) -> bytes | None:
-    """Return the vmlinux inside a bzImage; None for what has none inside (an arm64 Image, an ELF already)."""
+    """Return the vmlinux inside a bzImage, or the Image inside a compressed one; None for what holds neither."""
     if not is_bzimage(image):
-        return None
+        inner = inflate(image) if image.startswith((GZIP_MAGIC, ZSTD_MAGIC)) else None
+        return inner if inner is not None and is_plain_kernel(inner[:0x40]) else None
     setup_sectors = image[0x1F1] or 4
     offset, length = struct.unpack_from("<II", image, 0x248)
     start = (setup_sectors + 1) * SECTOR + offset

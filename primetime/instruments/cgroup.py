@@ -2,7 +2,8 @@
 
 Version 1: cpuacct.usage (ns), memory.stat total_*. Version 2: cpu.stat usage_usec, memory.stat. Processes
 and kernel threads of the footprint that the cgroups hold as well (vhost threads follow their VMM there) are
-counted there only.
+counted there only. Outside the limit is what is outside the cgroups and, where only some threads keep to the
+limit, what the cgroups used beyond them.
 """
 
 from __future__ import annotations
@@ -27,7 +28,8 @@ class CgroupUse(Instrument):
 
     def __init__(self) -> None:
         super().__init__()
-        self.outside: tuple[int, ...] = ()  # whose files are the last ones
+        self.outside: tuple[int, ...] = ()  # whose files are the last ones but
+        self.limited: tuple[int, ...] = ()  # those of the only threads that keep to the limit
 
     def open(self, footprint: Footprint) -> None:
         inside: set[int] = set()
@@ -45,26 +47,33 @@ class CgroupUse(Instrument):
                 self.files.append(KeptFile(path))
                 outside.append(pid)
         self.outside = tuple(outside)
+        self.limited = footprint.limited_threads
+        self.files += [KeptFile(f"/proc/{thread}/schedstat") for thread in self.limited]
 
     def parse(self, raw: Raw) -> Reading:
-        split = len(raw) - len(self.outside)
+        split = len(raw) - len(self.outside) - len(self.limited)
         sums: dict[Channel, float] = {}
         for content in raw[:split]:
             for channel, value in parse_file(content.decode("ascii")).items():
                 sums[channel] = sums.get(channel, 0.0) + value
-        for pid, content in zip(self.outside, raw[split:], strict=True):
+        names = [f"outside.{pid}.cpu" for pid in self.outside] + [f"limited.{thread}.cpu" for thread in self.limited]
+        for name, content in zip(names, raw[split:], strict=True):
             if content:  # empty: it has ended
-                sums[Channel(f"outside.{pid}.cpu", CPU.unit, True)] = parse_clock(content.decode("utf-8", "replace"))
+                sums[Channel(name, CPU.unit, True)] = parse_clock(content.decode("utf-8", "replace"))
         return sums
 
     def window(self, before: Reading, after: Reading, seconds: float) -> tuple[Measurement, ...]:  # noqa: ARG002
-        clocks = [channel for channel in after if channel.cumulative and channel in before]
-        if not clocks:
+        grown = {one.name: after[one] - before[one] for one in after if one.cumulative and one in before}
+        if not grown:
             return ()
-        found = [cost("cpu_environment", CPU.unit, sum(after[clock] - before[clock] for clock in clocks))]
-        outside = [clock for clock in clocks if clock.name.startswith("outside.")]
-        found.append(cost("cpu_outside", CPU.unit, sum(after[clock] - before[clock] for clock in outside)))
+        groups = grown.get(CPU.name, 0.0)
+        outside = sum(seconds for name, seconds in grown.items() if name.startswith("outside."))
+        limited = sum(seconds for name, seconds in grown.items() if name.startswith("limited."))
+        beyond = outside + (max(0.0, groups - limited) if self.limited else 0.0)
+        found = [cost("cpu_environment", CPU.unit, groups + outside), cost("cpu_outside", CPU.unit, beyond)]
         sizes = {channel.name: value for channel, value in after.items() if not channel.cumulative}
+        if "writeback" in sizes:  # on its way to the disk, but not there: dirty, as everywhere here
+            sizes["dirty"] = sizes.get("dirty", 0.0) + sizes["writeback"]
         kept = [name for name in ("anon", "file", "dirty") if name in sizes]
         found += [cost(f"environment_{name}_after", "B", sizes[name]) for name in kept]
         return tuple(found)

@@ -26,8 +26,10 @@ class Memory(Instrument):
         return {Channel(name, "B", False): float(values[name]) for name in FIELDS if name in values}
 
     def window(self, before: Reading, after: Reading, seconds: float) -> tuple[Measurement, ...]:  # noqa: ARG002
-        dirty = sum(value for channel, value in after.items() if channel.name in ("Dirty", "Writeback"))
-        return (cost("host_dirty_after", "B", dirty),)
+        values = {channel.name: value for channel, value in after.items()}
+        dirty = values.get("Dirty", 0.0) + values.get("Writeback", 0.0)
+        cached = values.get("Cached", 0.0)
+        return (cost("host_dirty_after", "B", dirty), cost("host_page_cache_after", "B", cached))
 
 
 def parse_meminfo(text: str) -> dict[str, int]:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from primetime.instruments.base import Instrument, KeptFile, Raw, Reading
-from primetime.model import Channel, Footprint
+from primetime.instruments.base import Instrument, KeptFile, Raw, Reading, cost
+from primetime.model import Channel, Footprint, Measurement
 
 SYSFS = Path("/sys")
 ZONES = "class/thermal/thermal_zone*/temp"
 CLOCKS = "devices/system/cpu/cpu[0-9]*/cpufreq/scaling_cur_freq"
+FLAGS = Channel("throttled", "flags", False)
+NOW = 0xF  # the low bits hold now, the same ones 16 higher have held since the host started
 THROTTLED = "devices/platform/soc/soc:firmware/get_throttled"  # Raspberry Pi: a hexadecimal bit set
 
 
@@ -36,13 +38,20 @@ class Thermal(Instrument):
                 found[channel] = scaled(channel, content.decode("ascii").strip())
         return found
 
+    def window(self, before: Reading, after: Reading, seconds: float) -> tuple[Measurement, ...]:  # noqa: ARG002
+        """The flags that hold at either edge, or came up between: the sticky ones of before are not this window's."""
+        if FLAGS not in before or FLAGS not in after:
+            return ()
+        first, last = int(before[FLAGS]), int(after[FLAGS])
+        return (cost("throttled", FLAGS.unit, float((first | last) & NOW | (last & ~first))),)
+
 
 def sources(sysfs: Path) -> list[tuple[Channel, Path]]:
     """Channels with the files that show them."""
     zones, clocks, flags = (sorted(sysfs.glob(pattern)) for pattern in (ZONES, CLOCKS, THROTTLED))
     found = [(Channel(f"temperature.{path.parent.name}", "°C", False), path) for path in zones]
     found += [(Channel(f"frequency.{path.parents[1].name}", "Hz", False), path) for path in clocks]
-    found += [(Channel("throttled", "flags", False), path) for path in flags]
+    found += [(FLAGS, path) for path in flags]
     return [(channel, path) for channel, path in found if readable(path)]
 
 

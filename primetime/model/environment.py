@@ -45,7 +45,8 @@ class Usability:
     reason: str = ""
     remedy: str = ""
     versions: Mapping[str, str] = field(default_factory=dict)
-    emulated: bool = False  # TCG: every figure is marked and gets no verdict
+    emulated: bool = False  # the guest, or the device itself: every figure is marked and gets no verdict
+    tcg: bool = False  # its guest does not run on hardware virtualisation, and is booted so in the campaign too
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +77,8 @@ class Footprint:
     `cgroups`: names relative to each controller's root ("primetime/7"); `pids`: processes outside those
     cgroups that serve it; `kernel_threads`: host kernel threads that serve it (vhost-<pid>, …);
     `interfaces`: host network interfaces that carry its traffic; `guest_touched_bytes`: guest memory
-    that was touched but is not in any process's PSS (0 where PSS covers it).
+    that was touched but is not in any process's PSS (0 where PSS covers it); `limited_threads`: where only
+    some threads of the cgroups keep to the CPU limit, these are they (empty: all do).
     """
 
     cgroups: tuple[str, ...] = ()
@@ -84,6 +86,7 @@ class Footprint:
     kernel_threads: tuple[int, ...] = ()
     interfaces: tuple[str, ...] = ()
     guest_touched_bytes: int = 0
+    limited_threads: tuple[int, ...] = ()
 
 
 Evidence = Mapping[str, float | str]

@@ -92,7 +92,10 @@ class BootEnded:
 
 @dataclass(frozen=True, slots=True)
 class VisitOpened:
-    """The device may be visited from outside (fleet) until `until` (host CLOCK_MONOTONIC seconds)."""
+    """After `block` (0: before the first) the device may be visited from outside (fleet), until `until` at least.
+
+    `until`: host CLOCK_MONOTONIC seconds; the interval ends earlier once somebody has come and gone.
+    """
 
     block: int
     until: float

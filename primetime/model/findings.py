@@ -37,6 +37,23 @@ class Interval:
 
 
 @dataclass(frozen=True, slots=True)
+class Opinion:
+    """What another method than the t interval says of a comparison, as if it stood alone."""
+
+    method: str
+    interval: Interval
+    verdict: Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """One of the states that an environment's boots fall into: typical value and number of boots."""
+
+    value: float
+    boots: int
+
+
+@dataclass(frozen=True, slots=True)
 class QualityWarning:
     """A quality problem, as data. `id` is stable; `scope` names what it spoils ("environment:qemu")."""
 
@@ -49,7 +66,11 @@ class QualityWarning:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """One environment against the baseline, on one metric of one point."""
+    """One environment against the baseline, on one metric of one point.
+
+    `q`: Benjamini and Hochberg's, of an exploratory metric; `more_blocks`: expected to resolve what is not resolved;
+    `states`, `baseline_states`: where boots fall into two states, both of them, instead of one number.
+    """
 
     environment: str
     baseline: str
@@ -66,6 +87,12 @@ class Comparison:
     blocks: int
     trials: tuple[int, ...]
     warnings: tuple[str, ...]
+    outside: float | None = None  # the part of the environment's own CPU time that lies outside its limit
+    opinions: tuple[Opinion, ...] = ()
+    q: float | None = None
+    more_blocks: int | None = None
+    states: tuple[State, ...] = ()
+    baseline_states: tuple[State, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

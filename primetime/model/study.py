@@ -31,6 +31,7 @@ class Stopping:
     budget_s: float
     aa: bool = False  # the baseline once more in every block
     reboot_every: int = 0  # blocks between reboots of the host; 0: none
+    iterations: int = 1  # of every point inside one boot; their mean is the boot's figure
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,26 @@ class FlashSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class MeterSpec:
+    """One power meter with its settings, under a unique name."""
+
+    name: str
+    kind: str
+    settings: Params = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class PowerSpec:
+    """What meters are given time for (contract §10), in seconds. `pulse_s`: one of three idles and two full loads;
+    `idle_s`: of the bare host and of the idle environment, in every boot; `phase_s`: the shortest window."""
+
+    meters: tuple[MeterSpec, ...] = ()
+    pulse_s: float = 0.0
+    idle_s: float = 0.0
+    phase_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Study:
     """A study file, resolved. `text` is the file as the user wrote it; `quick` verdicts only suggest."""
 
@@ -85,3 +106,8 @@ class Study:
     text: str = ""
     network_path: str = "bridge+nat"  # or "routed", "l2bridge": how containers and VMs reach the peer
     flash: FlashSpec = field(default_factory=FlashSpec)
+    class_margins: Mapping[str, Mapping[str, float]] = field(default_factory=dict)  # by words in a device's model
+    primary: Mapping[str, str] = field(default_factory=dict)  # by workload or point, where it is not the usual
+    exclude: Mapping[str, float] = field(default_factory=dict)  # rules written before: the most that is allowed
+    vary_setup: bool = True  # what must not matter (padding, placement, MAC, ports) is varied and recorded
+    power: PowerSpec = field(default_factory=PowerSpec)

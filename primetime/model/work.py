@@ -70,6 +70,7 @@ class Site:
     peer: str  # address of the peer as the target sees it; "" when the campaign has none
     smoke: bool = False  # one-second trials
     peer_port: int = 0  # where a far peer's server listens; 0: the tool's own
+    local_port: int = 0  # of the data connection, another in every trial; 0: the kernel's choice
     absent: frozenset[str] = frozenset()  # of the programs that the points ask for: what the userland lacks
 
 
@@ -94,6 +95,7 @@ class Recipe:
     bytes_written: int = 0  # expected, without the layout
     layout_bytes: int = 0
     writes: bool = False  # the window ends with a drain
+    ramp_s: float = 0.0  # the tool's own lead-in, which its figures leave out: so do the window's
 
 
 @dataclass(frozen=True, slots=True)

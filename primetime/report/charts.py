@@ -147,6 +147,8 @@ def _whisker(one: Comparison, colour: int, axis: Axis, y: float) -> Markup:
 def _ratio(one: Comparison) -> float | None:
     if one.interval:
         return one.interval.ratio
+    if one.states or one.baseline_states:  # no single number
+        return None
     if one.value is None or not one.baseline_value or one.value / one.baseline_value <= 0:
         return None
     return one.value / one.baseline_value

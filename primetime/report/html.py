@@ -6,7 +6,9 @@ from collections.abc import Sequence
 
 from primetime import __version__
 from primetime.analysis import Analysis
+from primetime.analysis.told import variants_of
 from primetime.report.markup import Markup, join, tag
+from primetime.report.power_section import power_section
 from primetime.report.sections import (
     boot_sections,
     campaign_section,
@@ -43,6 +45,7 @@ def _article(analysis: Analysis, *, following: bool) -> Markup:
         overview(analysis),
         warning_section(analysis),
         point_sections(analysis),
+        power_section(analysis),
         boot_sections(analysis),
         exclusion_section(analysis),
         campaign_section(analysis),
@@ -64,6 +67,7 @@ def _header(analysis: Analysis) -> Markup:
     )
     loud = (["smoke run: no verdicts"] if study.smoke else []) + (["quick: only suggests"] if study.quick else [])
     badges = [tag("span", word, class_="badge loud") for word in loud]
+    badges += [tag("span", word, class_="badge loud") for word in variants_of(analysis.data)]
     badges += [tag("span", word, class_="badge") for word in quiet]
     return tag(
         "header",

@@ -32,6 +32,7 @@ def as_json(analysis: Analysis) -> dict[str, Json]:
 
 def _comparison(one: Comparison) -> dict[str, Json]:
     interval = one.interval
+    states = one.states or one.baseline_states
     quotient = one.value / one.baseline_value if one.value is not None and one.baseline_value else None
     return {
         "environment": one.environment,
@@ -45,7 +46,7 @@ def _comparison(one: Comparison) -> dict[str, Json]:
         "direction": one.metric.direction.value,
         "value": one.value,
         "baseline_value": one.baseline_value,
-        "ratio": interval.ratio if interval else quotient,
+        "ratio": interval.ratio if interval else None if states else quotient,
         "low": interval.low if interval else None,
         "high": interval.high if interval else None,
         "margin": one.margin,
@@ -53,6 +54,21 @@ def _comparison(one: Comparison) -> dict[str, Json]:
         "blocks": one.blocks,
         "trials": list(one.trials),
         "warnings": list(one.warnings),
+        "reason": one.reason,
+        "more_blocks": one.more_blocks,
+        "q": one.q,
+        "opinions": [
+            {
+                "method": other.method,
+                "ratio": other.interval.ratio,
+                "low": other.interval.low,
+                "high": other.interval.high,
+                "verdict": other.verdict.value,
+            }
+            for other in one.opinions
+        ],
+        "states": [asdict(state) for state in one.states],
+        "baseline_states": [asdict(state) for state in one.baseline_states],
     }
 
 

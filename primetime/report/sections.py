@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-
 from primetime.analysis import Analysis
 from primetime.analysis.boots import boot_figures, point_figures
 from primetime.analysis.compare import typical
@@ -11,9 +9,11 @@ from primetime.analysis.findings import TIMES
 from primetime.analysis.quantities import NOTHING, digits, quantity
 from primetime.model import Comparison, Severity, Verdict
 from primetime.report.charts import Lane, colours, strip_chart
-from primetime.report.markup import Child, Markup, join, tag
+from primetime.report.details import component_table, folded, opinion_table, plain_table, spread_table
+from primetime.report.markup import Markup, join, tag
 from primetime.report.tables import (
     MEAN,
+    OUTSIDE,
     PointTable,
     better,
     metric_name,
@@ -147,9 +147,9 @@ def campaign_section(analysis: Analysis) -> Markup:
         "div",
         tag("p", plan),
         plain_table(("environment", "kind", "settings", "versions", "on this device"), environments, wrap=True),
-        _folded(f"Points ({len(points)})", plain_table(("point", "primary metric", "parameters"), points, wrap=True)),
-        _folded(f"Facts of the device ({len(facts)})", plain_table(("fact", "value"), facts, wrap=True)),
-        _folded("The study file", tag("pre", data.study.text)) if data.study.text else None,
+        folded(f"Points ({len(points)})", plain_table(("point", "primary metric", "parameters"), points, wrap=True)),
+        folded(f"Facts of the device ({len(facts)})", plain_table(("fact", "value"), facts, wrap=True)),
+        folded("The study file", tag("pre", data.study.text)) if data.study.text else None,
         class_="card",
     )
     return join(tag("h2", "Device and plan"), card)
@@ -164,17 +164,13 @@ def reading_section(analysis: Analysis) -> Markup:
         "Holm's method over all environments and points of one workload.",
         "Different: the ratio is not 1. Negligible: not 1, but within the margin. Comparable: shown to lie within the "
         "margin. Not resolved: neither could be shown. No verdict: the figures cannot carry one, for the reason given.",
-        "Metrics other than a point's primary one are exploratory: intervals, no verdicts.",
+        "Metrics other than a point's primary one are exploratory: intervals and Benjamini and Hochberg's q over all "
+        "of them, no verdicts.",
+        "Method-dependent: the Hodges\N{EN DASH}Lehmann interval or, from 20 blocks, the hierarchical bootstrap would "
+        "have said something else; all are shown.",
+        "Outside: the part of an environment's own CPU time that lies outside its CPU limit.",
     )
     return join(tag("h2", "How to read this"), tag("div", *(tag("p", one) for one in sentences), class_="card"))
-
-
-def plain_table(heads: Sequence[str], rows: Iterable[Sequence[Child]], *, wrap: bool = False) -> Markup:
-    """Return a table; with `wrap`, its cells are text that may break."""
-    cell = "wrap" if wrap else None
-    body = [tag("tr", *(tag("td", value, class_=cell) for value in row)) for row in rows]
-    head = tag("tr", *(tag("th", name, class_="left" if wrap else None) for name in heads))
-    return tag("div", tag("table", tag("thead", head), tag("tbody", *body)), class_="scroll")
 
 
 def _ordered(analysis: Analysis) -> list[str]:
@@ -190,12 +186,13 @@ def _point_card(analysis: Analysis, table: PointTable) -> Markup:
         for row in table.rows
     ]
     cost = (f"{table.cost_unit}",) if table.cost_unit else ()
-    heads = ("environment", "value", table.baseline, "ratio [95 %]", *cost, "blocks", "verdict")
+    heads = ("environment", "value", table.baseline, "ratio [95 %]", *cost, OUTSIDE, "blocks", "verdict")
     rows = [
         (
             row.printed_name,
             *(row.value, row.baseline_value, row.ratio),
             *((row.cost,) if cost else ()),
+            row.outside,
             row.blocks,
             _chip(analysis, row.comparison) if row.comparison else row.verdict,
         )
@@ -206,6 +203,9 @@ def _point_card(analysis: Analysis, table: PointTable) -> Markup:
         tag("h3", table.heading()),
         tag("div", strip_chart(lanes, table.metric.unit, table.heading()), class_="scroll"),
         plain_table(heads, rows),
+        opinion_table(analysis, table.point),
+        spread_table(analysis, table.point),
+        component_table(analysis, table.point),
         _others(analysis, table.point),
         class_="card",
     )
@@ -219,21 +219,25 @@ def _others(analysis: Analysis, point: str) -> Markup | None:
             quantity(one.value, one.metric.unit),
             quantity(one.baseline_value, one.metric.unit),
             ratio_cell(one),
+            NOTHING if one.q is None else digits(one.q, 2),
             better(one.metric),
         )
         for one in analysis.comparisons
-        if one.point == point and not one.primary
+        if one.point == point and one.metric.name != analysis.data.points[point].primary
     ]
     if not rows:
         return None
-    heads = ("metric", "environment", "value", analysis.baseline, "ratio [95 %]", "")
-    return _folded(f"Other metrics ({len({row[0] for row in rows})}), exploratory", plain_table(heads, rows))
+    heads = ("metric", "environment", "value", analysis.baseline, "ratio [95 %]", "q", "")
+    return folded(f"Other metrics ({len({row[0] for row in rows})}), exploratory", plain_table(heads, rows))
 
 
 def _cell(analysis: Analysis, one: Comparison | None) -> Markup:
     if one is None or one.value is None:
         return tag("td", tag("span", NOTHING, class_="big mute"), tag("span", "no figure", class_="chip none"))
-    ratio = one.interval.ratio if one.interval else one.value / one.baseline_value if one.baseline_value else None
+    quotient = (
+        one.value / one.baseline_value if one.baseline_value and not (one.states or one.baseline_states) else None
+    )
+    ratio = one.interval.ratio if one.interval else quotient
     muted = " mute" if one.verdict is Verdict.NO_VERDICT else ""
     words = (
         NOTHING if ratio is None else f"{digits(ratio, 2) if ratio < 0.1 or ratio >= 100 else f'{ratio:.2f}'}{TIMES}"
@@ -243,9 +247,5 @@ def _cell(analysis: Analysis, one: Comparison | None) -> Markup:
 
 def _chip(analysis: Analysis, one: Comparison) -> Markup:
     words = verdict_in_words(one, analysis.data.study.quick)
-    kind = VERDICTS.get(one.verdict) or ("bad" if words.endswith("worse") else "good")
+    kind = VERDICTS.get(one.verdict) or ("bad" if "worse" in words else "good")
     return tag("span", words, class_=f"chip {kind}", title=one.reason or None)
-
-
-def _folded(summary: str, content: Markup) -> Markup:
-    return tag("details", tag("summary", summary), content)

@@ -8,13 +8,24 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from primetime.analysis import Analysis, analyse
-from primetime.analysis.quantities import SPACE
+from primetime.analysis.quantities import NOTHING, SPACE
+from primetime.analysis.told import variants_of
 from primetime.model import Severity
-from primetime.report.tables import MEAN, PointTable, point_tables
+from primetime.report.power_words import (
+    ENERGY_HEADS,
+    IDLE_HEADS,
+    LINE_HEADS,
+    energy_rows,
+    idle_rows,
+    line_rows,
+    sentences,
+)
+from primetime.report.tables import MEAN, OUTSIDE, PointTable, point_tables
 
 WIDTH = 100
-NAME_WIDTH = 24
+NAME_WIDTH = 40
 NARROWEST = 40
+BASELINE_COLUMN, COST_COLUMN, OUTSIDE_COLUMN = 2, 4, 5
 GAP = "  "
 MARKS = {Severity.FORBIDS: "forbids a verdict: ", Severity.WARNING: "warning: ", Severity.NOTE: "note: "}
 
@@ -33,10 +44,29 @@ def render_analysis(analysis: Analysis, width: int = WIDTH) -> str:
     if not analysis.findings:
         sections.append("Nothing has been measured yet.")
     sections.append(_listed("In words", (finding.sentence for finding in analysis.findings), width))
+    sections += power_lines(analysis, width)
     warnings = dict.fromkeys(f"{MARKS[one.severity]}{one.sentence}" for one in analysis.warnings)
     sections.append(_listed("Warnings", warnings, width))
     sections.append(_listed("Left out", left_out(analysis), width))
     return "\n\n".join(section for section in sections if section).replace(SPACE, " ")
+
+
+def power_lines(analysis: Analysis, width: int) -> list[str]:
+    """The meter's part: in words, then energies, idles and lines as tables."""
+    tables = (
+        (ENERGY_HEADS, energy_rows(analysis)),
+        (IDLE_HEADS, idle_rows(analysis)),
+        (LINE_HEADS, line_rows(analysis)),
+    )
+    said = [_listed("Power and energy", sentences(analysis), width)]
+    return said + [_aligned([heads, *rows]) for heads, rows in tables if rows]
+
+
+def _aligned(lines: list[tuple[str, ...]]) -> str:
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return "\n".join(
+        (GAP + GAP.join(cell.ljust(size) for cell, size in zip(line, widths, strict=True))).rstrip() for line in lines
+    )
 
 
 def left_out(analysis: Analysis) -> Iterator[str]:
@@ -55,14 +85,17 @@ def _title(analysis: Analysis, width: int) -> str:
         f"{analysis.data.study.name} on {campaign['device']}{kind} · {blocks} block{'' if blocks == 1 else 's'} · "
         f"{campaign['state']} · seed {campaign['seed']} · baseline {analysis.baseline}"
     )
-    means = f"Values: {MEAN}. Ratios: with individual 95{SPACE}% intervals, paired by block."
+    variants = "".join(f" · {variant}" for variant in variants_of(analysis.data))
+    words += variants
+    means = (
+        f"Values: {MEAN}. Ratios: with individual 95{SPACE}% intervals, paired by block. Outside: the part of an "
+        "environment's own CPU time that lies outside its limit."
+    )
     return "\n".join((*textwrap.wrap(words, width), *textwrap.wrap(means, width)))
 
 
 def _table(table: PointTable, width: int) -> str:
-    lines = _cells(table, with_cost=bool(table.cost_unit))
-    if _width(lines) > width:
-        lines = _cells(table, with_cost=False)
+    lines = _narrowed(_cells(table), width)
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     last = len(widths) - 1
     printed = [
@@ -76,17 +109,30 @@ def _table(table: PointTable, width: int) -> str:
 
 
 def _width(lines: list[tuple[str, ...]]) -> int:
-    return sum(len(GAP) + max(map(len, column)) for column in zip(*lines, strict=True))
+    widths = (max(map(len, column)) for column in zip(*lines, strict=True))
+    return sum(len(GAP) + size for size in widths if size)
 
 
-def _cells(table: PointTable, *, with_cost: bool) -> list[tuple[str, ...]]:
-    cost_heading = (table.cost_unit,) if with_cost else ()
-    lines = [("", "value", table.baseline[:NAME_WIDTH], "ratio [95 %]", *cost_heading, "blocks", "verdict")]
+def _narrowed(lines: list[tuple[str, ...]], width: int) -> list[tuple[str, ...]]:
+    """Leave out what nobody has a figure for; where it is still too wide, what another row or section says as well."""
+    for column in (COST_COLUMN, OUTSIDE_COLUMN):
+        if all(line[column] in ("", NOTHING) for line in lines[1:]):
+            lines = [(*line[:column], "", *line[column + 1 :]) for line in lines]
+    for column in (BASELINE_COLUMN, COST_COLUMN):
+        if _width(lines) > width:
+            lines = [(*line[:column], "", *line[column + 1 :]) for line in lines]
+    kept = [index for index, cells in enumerate(zip(*lines, strict=True)) if any(cells)]
+    return [tuple(line[index] for index in kept) for line in lines]
+
+
+def _cells(table: PointTable) -> list[tuple[str, ...]]:
+    heads = ("value", table.baseline[:NAME_WIDTH], "ratio [95 %]", table.cost_unit, OUTSIDE, "blocks", "verdict")
+    lines: list[tuple[str, ...]] = [("", *heads)]
     for row in table.rows:
-        cost = (row.cost,) if with_cost else ()
         name = row.printed_name
         short = name if len(name) <= NAME_WIDTH else name[: NAME_WIDTH - 1] + "…"
-        lines.append((short, row.value, row.baseline_value, row.ratio, *cost, row.blocks, row.verdict))
+        cells = (row.value, row.baseline_value, row.ratio, row.cost if table.cost_unit else "", row.outside)
+        lines.append((short, *cells, row.blocks, row.verdict))
     return lines
 
 

@@ -99,13 +99,16 @@ class CampaignFile(CampaignReading):
                 trials = [(added.lastrowid, point, ord_, TrialStatus.PLANNED) for ord_, point in enumerate(slot.points)]
                 sql.executemany("INSERT INTO trial (slot, point, ord, status, reason) VALUES (?, ?, ?, ?, '')", trials)
 
-    def begin_boot(self, slot_id: int, t0: float) -> int:
-        """Note that an environment starts for this slot (`t0`: CLOCK_MONOTONIC, seconds); return the boot's id."""
+    def begin_boot(self, slot_id: int, t0: float, started_at: str | None = None) -> int:
+        """Note that an environment starts for this slot (`t0`: CLOCK_MONOTONIC, seconds); return the boot's id.
+
+        `started_at`: of a boot that was long ago, in UTC, "" when that is not known; None means now.
+        """
         with self._transaction() as sql:
             added = sql.execute(
                 """INSERT INTO boot (slot, attempt, status, reason, t0, started_at) VALUES
                    (?1, (SELECT count(*) + 1 FROM boot WHERE slot = ?1), ?2, '', ?3, ?4)""",
-                (slot_id, BootStatus.RUNNING, t0, _now()),
+                (slot_id, BootStatus.RUNNING, t0, _now() if started_at is None else started_at),
             )
         return int(added.lastrowid or 0)
 
@@ -114,12 +117,18 @@ class CampaignFile(CampaignReading):
         with self._transaction() as sql:
             sql.execute("UPDATE boot SET status = ?, reason = ?, t1 = ? WHERE boot = ?", (status, reason, t1, boot))
 
-    def begin_trial(self, trial_id: int, boot: int) -> None:
-        """Note that a planned trial runs now in `boot`."""
+    def begin_trial(self, trial_id: int, boot: int, started_at: str | None = None) -> None:
+        """Note that a planned trial runs in `boot`: now, or since `started_at`."""
         with self._transaction() as sql:
             changed = sql.execute(
                 "UPDATE trial SET boot = ?, status = ?, started_at = ? WHERE trial = ? AND status = ?",
-                (boot, TrialStatus.RUNNING, _now(), trial_id, TrialStatus.PLANNED),
+                (
+                    boot,
+                    TrialStatus.RUNNING,
+                    _now() if started_at is None else started_at,
+                    trial_id,
+                    TrialStatus.PLANNED,
+                ),
             )
             if changed.rowcount != 1:
                 raise ValueError(f"trial {trial_id} is not planned")

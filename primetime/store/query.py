@@ -6,6 +6,7 @@ import json
 import math
 import sqlite3
 import zlib
+from statistics import fmean
 from typing import Any
 
 from primetime.model import BootStatus, CampaignState, Fact, Role, Slot, Study, TrialStatus
@@ -14,6 +15,12 @@ from primetime.store.records import Counts, OpenSlot
 from primetime.store.resolved import study_from_json
 
 RAW_ENCODING = "zlib"
+BUSY_BOOTS = """
+    SELECT trials.trial, facts.value FROM trials JOIN facts ON facts.scope = 'boot' AND facts.scope_id = trials.boot
+    WHERE facts.name = 'settle.busy_fraction' AND trials.status = ? AND facts.value > ?"""
+VISITED_TRIALS = """
+    SELECT trial, value / duration_s AS value FROM trials JOIN measurements USING (trial)
+    WHERE metric = 'control_packets' AND status = ? AND duration_s > 0 AND value / duration_s > ?"""
 
 
 class CampaignReading(Database):
@@ -44,6 +51,10 @@ class CampaignReading(Database):
         """Return the indices of the blocks that are planned, in order."""
         return [row["block"] for row in self.rows("SELECT DISTINCT block FROM slot ORDER BY block")]
 
+    def slots(self, block: int) -> int:
+        """Return how many slots `block` has."""
+        return int(self.rows("SELECT count(*) FROM slot WHERE block = ?", block)[0][0])
+
     def open_slots(self, block: int) -> list[OpenSlot]:
         """Return the slots of `block` that have planned trials left, in order."""
         found = self.rows("SELECT slot FROM slot WHERE block = ? ORDER BY ord", block)
@@ -69,13 +80,13 @@ class CampaignReading(Database):
         return str(self.rows("SELECT primary_metric FROM point WHERE point = ?", point)[0][0])
 
     def counts(self) -> Counts:
-        """Count cells (slot, point): done if any of its trials is, else what became of the last one."""
+        """Count cells (slot, place in it): done if any of its trials is, else what became of the last one."""
         cells = self.rows(
             """SELECT CASE WHEN EXISTS (SELECT 1 FROM trial d
-                                        WHERE d.slot = t.slot AND d.point = t.point AND d.status = 'done')
+                                        WHERE d.slot = t.slot AND d.ord = t.ord AND d.status = 'done')
                       THEN 'done' ELSE t.status END AS became, count(*) AS cells
                FROM trial t
-               WHERE t.trial = (SELECT max(trial) FROM trial l WHERE l.slot = t.slot AND l.point = t.point)
+               WHERE t.trial = (SELECT max(trial) FROM trial l WHERE l.slot = t.slot AND l.ord = t.ord)
                GROUP BY became"""
         )
         by = {row["became"]: row["cells"] for row in cells}
@@ -85,12 +96,29 @@ class CampaignReading(Database):
         )
 
     def log_ratios(self, point: str, metric: str, environment: str, baseline: str) -> list[tuple[int, float]]:
-        """Return (block, ln y_environment - ln y_baseline) of done trials in main slots, in block order."""
+        """Return (block, ln y_environment - ln y_baseline) of done trials in main slots, in block order.
+
+        Iterations in one boot count as their mean; trials that a rule written before leaves out do not count.
+        """
         of_environment, of_baseline = (self._logs(point, metric, label) for label in (environment, baseline))
         return [
             (block, of_environment[block] - of_baseline[block])
             for block in sorted(of_environment.keys() & of_baseline.keys())
         ]
+
+    def ruled_out(self) -> dict[int, str]:
+        """Return the finished trials that a rule of the study leaves out, with the rule: never one made afterwards."""
+        rules = self.study().exclude
+        found: dict[int, str] = {}
+        if "busy" in rules:
+            for row in self.rows(BUSY_BOOTS, TrialStatus.DONE, rules["busy"]):
+                said = f"{row['value']:.0%} of all CPUs were busy before this boot"
+                found[row["trial"]] = f"{said}, more than exclude.busy = {rules['busy']:g}"
+        if "packets" in rules:
+            for row in self.rows(VISITED_TRIALS, TrialStatus.DONE, rules["packets"]):
+                said = f"{row['value']:.0f} packets a second on the control interface"
+                found[row["trial"]] = f"{said}, more than exclude.packets = {rules['packets']:g}"
+        return found
 
     def raw(self, trial: int) -> dict[str, bytes]:
         """Return a trial's raw output by name, unpacked."""
@@ -112,20 +140,26 @@ class CampaignReading(Database):
         )
 
     def trials(self) -> list[sqlite3.Row]:
-        """Return the view `trials` with slot and role beside it, in the order they were planned."""
+        """Return the view `trials` with slot, role and place in it beside it, in the order they were planned."""
         return self.rows(
-            """SELECT trials.*, slot.slot, slot.role FROM trials JOIN trial USING (trial)
+            """SELECT trials.*, slot.slot, slot.role, trial.ord FROM trials JOIN trial USING (trial)
                JOIN slot ON slot.slot = trial.slot ORDER BY trial"""
         )
 
     def _logs(self, point: str, metric: str, environment: str) -> dict[int, float]:
         found = self.rows(
-            """SELECT slot.block, measurement.value FROM measurement JOIN trial USING (trial) JOIN slot USING (slot)
+            """SELECT trial.trial, slot.block, measurement.value
+               FROM measurement JOIN trial USING (trial) JOIN slot USING (slot)
                WHERE trial.point = ? AND measurement.metric = ? AND slot.environment = ? AND slot.role = ?
                AND trial.status = ? AND measurement.value > 0""",
             *(point, metric, environment, Role.MAIN, TrialStatus.DONE),
         )
-        return {row["block"]: math.log(row["value"]) for row in found}
+        ruled_out = self.ruled_out()
+        values: dict[int, list[float]] = {}
+        for row in found:
+            if row["trial"] not in ruled_out:
+                values.setdefault(row["block"], []).append(row["value"])
+        return {block: math.log(fmean(those)) for block, those in values.items()}
 
     def _attempts(self, slot: int) -> int:
         found = self.rows("SELECT count(*) FROM boot WHERE slot = ? AND status <> ?", slot, BootStatus.INTERRUPTED)

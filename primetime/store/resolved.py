@@ -6,7 +6,18 @@ import json
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 
-from primetime.model import EnvironmentSpec, FlashSpec, LimitSpec, Pace, Point, Stopping, Study, VolumeSpec
+from primetime.model import (
+    EnvironmentSpec,
+    FlashSpec,
+    LimitSpec,
+    MeterSpec,
+    Pace,
+    Point,
+    PowerSpec,
+    Stopping,
+    Study,
+    VolumeSpec,
+)
 
 
 def plain(value: object) -> object:
@@ -35,5 +46,8 @@ def study_from_json(text: str) -> Study:
     content["stopping"] = Stopping(**content["stopping"])
     content["pace"] = Pace(**content["pace"])
     content["flash"] = FlashSpec(**content.get("flash", {}))
+    power = content.get("power", {})
+    power["meters"] = tuple(MeterSpec(**item) for item in power.get("meters", ()))
+    content["power"] = PowerSpec(**power)
     content["cpu_sets"] = {name: tuple(cpus) for name, cpus in content["cpu_sets"].items()}
     return Study(**content)

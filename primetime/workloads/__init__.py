@@ -16,6 +16,7 @@ MEMBERS = {
     "command": ("primetime.workloads.command", "CommandWorkload"),
     "start": ("primetime.workloads.start", "Start"),
     "idle": ("primetime.workloads.idle", "Idle"),
+    "ladder": ("primetime.workloads.ladder", "Ladder"),
     "fake": ("primetime.workloads.fake", "FakeWorkload"),
 }
 

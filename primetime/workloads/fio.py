@@ -111,6 +111,7 @@ class Fio(Workload):
             bytes_written=expected_bytes(params, runtime + ramp) if writes else 0,
             layout_bytes=size,
             writes=writes,
+            ramp_s=ramp,
         )
 
     def parse(self, point: Point, data: TrialData) -> tuple[Measurement, ...]:

@@ -85,12 +85,14 @@ class Iperf3(Workload):
         argv = ("iperf3", "--client", site.peer, "--version4", "--port", str(site.peer_port or PORT), "--json")
         limits = (f"--connect-timeout={CONNECT_LIMIT_MS}", f"--snd-timeout={SILENCE_LIMIT_MS}")
         server = ("iperf3", "--server", "--version4", "--port", str(PORT), SILENCE_LIMIT)
-        run = (*argv, *limits, *stream(point.params), f"--time={seconds:.0f}", f"--omit={omit:.0f}")
+        bound = (f"--cport={site.local_port}",) if site.local_port else ()
+        run = (*argv, *limits, *stream(point.params), f"--time={seconds:.0f}", f"--omit={omit:.0f}", *bound)
         return Recipe(
             run=(Step(Where.TARGET, run, OUTPUT, seconds + omit + GRACE_S),),
             warm=(Step(Where.TARGET, ("iperf3", "--version"), "warm", GRACE_S),),
             servers=(Step(Where.PEER, server, "iperf3-server", GRACE_S),),
             duration_s=seconds + omit,
+            ramp_s=omit,
         )
 
     def parse(self, point: Point, data: TrialData) -> tuple[Measurement, ...]:  # noqa: ARG002

@@ -83,7 +83,19 @@ class Netperf(Workload):
             "-l",
             f"{seconds:.0f}",
         )
-        options = ("-j", "-P", "0", "--", "-T", "tcp", *direction(point), "-P", f",{DATA_PORT}", "-k", KEYS)
+        options = (
+            "-j",
+            "-P",
+            "0",
+            "--",
+            "-T",
+            "tcp",
+            *direction(point),
+            "-P",
+            f"{site.local_port or ''},{DATA_PORT}",
+            "-k",
+            KEYS,
+        )
         server = ("netserver", "-D", "-4", "-p", str(CONTROL_PORT))
         return Recipe(
             run=(Step(Where.TARGET, (*argv, *options), OUTPUT, seconds + GRACE_S),),
@@ -97,21 +109,25 @@ class Netperf(Workload):
         if LAST_KEY not in values:
             raise TrialFailed("netperf printed no valid result (its output is cut off, or empty)")
         try:
-            rate = float(values["THROUGHPUT"]) * UNITS[values["THROUGHPUT_UNITS"]]
-            found = [
-                Measurement(TRANSACTIONS if point.params["test"] == "rr" else THROUGHPUT, rate),
-                Measurement(RUNTIME, float(values["ELAPSED_TIME"])),
-                *retransmits(point, values),
-                *latencies(point, values),
-            ]
+            return figures(point, values)
         except (KeyError, ValueError) as error:
             raise TrialFailed(f"netperf printed no valid result ({error})") from None
-        if rate <= 0:
-            raise TrialFailed("netperf moved nothing")
-        return tuple(found)
 
     def primary(self, point: Point) -> str:
         return TRANSACTIONS.name if point.params["test"] == "rr" else THROUGHPUT.name
+
+
+def figures(point: Point, values: Mapping[str, str]) -> tuple[Measurement, ...]:
+    """Turn keyword output into measurements. KeyError, ValueError where it is not as documented."""
+    rate = float(values["THROUGHPUT"]) * UNITS[values["THROUGHPUT_UNITS"]]
+    if rate <= 0:
+        raise TrialFailed("netperf moved nothing")
+    return (
+        Measurement(TRANSACTIONS if point.params["test"] == "rr" else THROUGHPUT, rate),
+        Measurement(RUNTIME, float(values["ELAPSED_TIME"])),
+        *retransmits(point, values),
+        *latencies(point, values),
+    )
 
 
 def direction(point: Point) -> tuple[str, ...]:

@@ -31,6 +31,7 @@ class Standing:
     tables: str
     processes: frozenset[str]
     ledger: frozenset[str]
+    shims: frozenset[str]
 
 
 def standing() -> Standing:
@@ -47,6 +48,7 @@ def standing() -> Standing:
         tables=run(["nft", "list", "tables"], timeout_s=20).stdout.decode() if find_program("nft") else "",
         processes=frozenset(our_processes()),
         ledger=names(Path("/run/primetime/ledger")),
+        shims=names(Path("/run/containerd")) | names(Path("/run/containerd/s")),
     )
 
 
@@ -62,7 +64,10 @@ def our_processes() -> list[str]:
         try:
             groups = (directory / "cgroup").read_text()
             words = (directory / "cmdline").read_text().split("\0")
+            state = (directory / "stat").read_text().rpartition(")")[2].split()[0]
         except (FileNotFoundError, ProcessLookupError):
+            continue
+        if state in "ZX":  # ended: an orphan's exit code waits for init, and holds nothing else
             continue
         if "/primetime/" in groups or any(word.startswith(OURS) for word in words):
             found.append(f"{directory.name} {' '.join(words[:6])}")

@@ -8,11 +8,12 @@ import pytest
 
 from primetime.campaign.device import BootStart
 from primetime.campaign.linux_device import LinuxDevice
-from primetime.campaign.survey import KVM, try_environment
+from primetime.campaign.survey import FIRST_SIGN_S, KVM, try_environment
+from primetime.environments import environment
 from primetime.environments.base import Environment
 from primetime.errors import CommandTimeout
 from primetime.images.guest import GuestImages
-from primetime.model import Command, Usable
+from primetime.model import Command, EnvironmentSpec, Usable
 from tests.host.machine import Standing
 
 NUMBER = 61000
@@ -24,7 +25,7 @@ KINDS = [pytest.param(kind, marks=pytest.mark.required_environment) for kind in 
 def test_survey_finds_it_usable(
     kind: str, unchanged: Standing, device: LinuxDevice, members: dict[str, Environment]
 ) -> None:
-    found = try_environment(device, members[kind], NUMBER)
+    found = try_environment(device, members[kind], BootStart(NUMBER, first_sign_s=FIRST_SIGN_S))
     assert found.state in (Usable.YES, Usable.CAVEAT), found.reason
     if kind == "qemu" and found.emulated:
         assert found.reason
@@ -82,3 +83,15 @@ def test_the_same_userland_everywhere(
         with device.boot(members[kind], BootStart(NUMBER + 4)) as instance:
             digests.add(instance.run(Command(("sha256sum", "/usr/bin/fio"), 60)).stdout)
     assert len(digests) == 1
+
+
+@pytest.mark.parametrize("kind", ["runc", "gvisor"])
+def test_a_container_on_the_hosts_network_sees_the_hosts_interfaces(
+    kind: str, unchanged: Standing, device: LinuxDevice
+) -> None:
+    member = environment(EnvironmentSpec(kind, kind, {"network": "host"}))
+    with device.boot(member, BootStart(NUMBER + 5)) as instance:
+        seen = instance.run(Command(("cat", "/proc/net/dev"), 60)).stdout.decode()
+        assert "ptpeer0:" in seen
+        assert instance.footprint().interfaces == ()
+    assert "network=host" in member.printed_name()

@@ -8,13 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from primetime.host.process import run
+from primetime.environments.chroot import Chroot, ChrootPlan, open_chroot
+from primetime.host.process import Placement, run
 from primetime.images.cache import Cache
 from primetime.images.debian import debian_architecture
 from primetime.images.guest import GuestImages, build_guest_images
 from primetime.images.modules import ModuleTree, guest_modules
 from primetime.images.userland import debian_userland, tree_hash, walk
 from primetime.images.vmlinux import ELF_MAGIC, kernel_version
+from primetime.model import Command
 
 LIMIT_BYTES = 350 << 20
 ELF_MACHINE = {"amd64": 62, "arm64": 183}  # e_machine, elf(5)
@@ -36,9 +38,14 @@ def test_every_program_is_there(built: GuestImages) -> None:
     assert {"fio", "netperf", "iperf3", "python3", "runsc"} <= set(built.manifest)
 
 
-def test_programs_start_as_unpacked(built: GuestImages) -> None:
+def test_programs_start_as_unpacked(built: GuestImages, tmp_path: Path) -> None:
+    with open_chroot(ChrootPlan(built.userland, tmp_path / "root", None, Placement())) as chroot:
+        check_programs(built, chroot)
+
+
+def check_programs(built: GuestImages, chroot: Chroot) -> None:
     def inside(*argv: str) -> bytes:
-        return run(["chroot", str(built.userland), *argv], timeout_s=60).stdout
+        return chroot.run(Command(argv, 60.0)).stdout
 
     assert inside("fio", "--version").decode().strip() == f"fio-{built.manifest['fio'].split('-')[0]}"
     assert b"Netperf" in inside("netperf", "-V")

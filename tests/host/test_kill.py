@@ -97,10 +97,11 @@ def test_killed_then_resumed(tmp_path: Path, study: Path) -> None:
     assert [row for row in after if row in survived] == survived
     with sqlite3.connect(campaign) as sql:
         cells = sql.execute(
-            "SELECT block, environment, point, count(*) FROM trials WHERE status = 'done' GROUP BY 1, 2, 3"
+            "SELECT b.block, b.ord, t.point, count(*) FROM trials t JOIN boots b USING (boot) "
+            "WHERE t.status = 'done' GROUP BY 1, 2, 3"
         ).fetchall()
         statuses = {row[0] for row in sql.execute("SELECT status FROM boots")}
-    assert len(cells) == 2 * 2 * 3
+    assert len(cells) == 2 * 3 * 3  # blocks × (native, runc, native once more as A/A) × points
     assert {row[3] for row in cells} == {1}, "a finished trial was run again"
     assert "interrupted" in statuses
     assert standing() == before

@@ -16,7 +16,7 @@ from primetime.campaign.device import BootStart
 from primetime.campaign.linux_device import LinuxDevice, Opening
 from primetime.campaign.opening import open_device
 from primetime.campaign.study_file import load_study
-from primetime.campaign.survey import try_environment
+from primetime.campaign.survey import FIRST_SIGN_S, try_environment
 from primetime.environments import environment
 from primetime.errors import BootFailed, CommandTimeout
 from primetime.host.lock import device_lock
@@ -120,7 +120,9 @@ def opened(tmp_path: Path, volume_path: Path, images: GuestImages) -> Iterator[L
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_survey_finds_it_usable(kind: str, unchanged: Standing, opened: LinuxDevice) -> None:
-    found = try_environment(opened, environment(EnvironmentSpec(kind, kind)), NUMBER)
+    found = try_environment(
+        opened, environment(EnvironmentSpec(kind, kind)), BootStart(NUMBER, first_sign_s=FIRST_SIGN_S)
+    )
     assert found.state in (Usable.YES, Usable.CAVEAT), found.reason
     assert all(version[0].isdigit() for version in found.versions.values())
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from primetime.campaign.proof import prove_threads
 from primetime.environments import environment
 from primetime.environments.base import Attachment, BootContext, Connection, Instance
 from primetime.environments.qemu import QemuInstance
@@ -52,7 +53,7 @@ def context(tmp_path: Path, ledger: Ledger, guest_images: GuestImages) -> Iterat
     run(["mkfs.ext4", "-qF", str(volume)], timeout_s=60)
     last = max(os.sched_getaffinity(0))
     limits = Limits(1, (last,), MEMORY, 32 << 20)
-    cgroup = Cgroup("primetime-test-qemu")
+    cgroup = Cgroup(f"primetime-test-qemu-{os.getpid()}")
     with ledger.undone(Act("cgroup", {"name": cgroup.name})):
         cgroup.create()
         cgroup.set_cpus(limits.cpu_set)
@@ -198,3 +199,18 @@ def test_the_card_reaches_the_host(context: BootContext, ledger: Ledger) -> None
             with accepted:
                 assert (accepted.recv(16), address) == (b"hello", port.address)
             assert instance.footprint().interfaces == (port.interface,)
+
+
+def test_with_vmm_outside_only_the_vcpus_keep_to_the_limit(context: BootContext) -> None:
+    everywhere = tuple(sorted(os.sched_getaffinity(0)))
+    outside = environment(EnvironmentSpec("outside", "qemu", {"vmm_outside": True}))
+    with outside.boot(replace(context, host_cpus=everywhere)) as instance:
+        footprint = instance.footprint()
+        assert len(footprint.limited_threads) == context.limits.cpus
+        for thread in footprint.limited_threads:
+            assert os.sched_getaffinity(thread) == set(context.limits.cpu_set)
+        assert os.sched_getaffinity(vmm_pid(instance)) == set(everywhere)
+        facts = {fact.name: fact.value for fact in prove_threads(footprint, frozenset(context.limits.cpu_set))}
+        assert facts["proof.strays"] == 0
+        assert facts["proof.unlimited_threads"] == int(str(facts["proof.threads"])) - context.limits.cpus
+    assert outside.printed_name() == "outside (TCG, vmm_outside=true)"

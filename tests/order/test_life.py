@@ -2,82 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from primetime.campaign.fake_device import FakeDevice
 from primetime.campaign.groups import grouped
 from primetime.campaign.runner import Run, Runner
 from primetime.campaign.study_file import load_study
-from primetime.environments import environment
 from primetime.errors import Interrupted, UserError
-from primetime.model import (
-    CampaignState,
-    EnvironmentSpec,
-    Event,
-    FlashSpec,
-    LimitSpec,
-    Pace,
-    Point,
-    Scalar,
-    Stopping,
-    Study,
-    TrialEnded,
-    Usability,
-    Usable,
-    VolumeSpec,
-)
-from primetime.store import CampaignFile
+from primetime.model import CampaignState, Event, FlashSpec, Point, Stopping, TrialEnded, Usability, Usable
 from primetime.workloads import workload
-
-BLOCKS = 3
-Settings = Mapping[str, Scalar]
-
-
-def made_study(settings: Mapping[str, Settings], points: int = 2) -> Study:
-    member = workload("fake")
-    names = [f"work-{number}" for number in range(points)]
-    return Study(
-        name="made",
-        title="made for a test",
-        quick=True,
-        baseline="native",
-        environments=tuple(EnvironmentSpec(label, "fake", given) for label, given in settings.items()),
-        points=tuple(Point(name, "fake", member.check(name, {})) for name in names),
-        limits=LimitSpec(1, 2**28, "guest", 0),
-        volume=VolumeSpec("image", "/nowhere", 2**26),
-        stopping=Stopping(BLOCKS, BLOCKS, 0.05, 3600.0),
-        pace=Pace(0.0, 0.0, 0.0, 0.0),
-        peer="",
-        margins={"default": 0.05},
-    )
-
-
-class Campaign:
-    """A campaign on a fake device, run as far as it goes."""
-
-    def __init__(self, path: Path, study: Study) -> None:
-        self.study = study
-        self.device = FakeDevice()
-        self.members = {spec.label: environment(spec) for spec in study.environments}
-        self.events: list[Event] = []
-        self.file = CampaignFile.create(path, study, 7, "fake")
-        for point in study.points:
-            self.file.add_point(point, workload("fake").primary(point))
-        for label, member in self.members.items():
-            self.file.add_environment(member.spec, label, Usability("fake", Usable.YES))
-
-    def run(self, usability: Mapping[str, Usability] | None = None, resumed: bool = False) -> CampaignState:
-        found = {label: Usability("fake", Usable.YES) for label in self.members} | dict(usability or {})
-        run = Run(self.file, self.study, self.device, self.members, found, self.events.append)
-        return Runner(run).carry_out(resumed)
-
-    def done(self) -> list[tuple[object, ...]]:
-        rows = self.file.rows("SELECT block, environment, point FROM trials WHERE status = 'done' ORDER BY trial")
-        return [tuple(row) for row in rows]
+from tests.order.campaigns import BLOCKS, Campaign, made_study
 
 
 @pytest.fixture
@@ -90,6 +27,15 @@ def test_life_of_a_boot(path: Path) -> None:
     campaign.run()
     life = ["settle", "boot native", "flush", "end native"]
     assert campaign.device.acts == life * BLOCKS
+
+
+def test_the_layers_own_counters_stand_with_each_trial(path: Path) -> None:
+    campaign = Campaign(path, made_study({"native": {}}, points=2))
+    campaign.run()
+    gained = campaign.file.rows("SELECT value FROM facts WHERE scope = 'trial' AND name = 'evidence.runs'")
+    assert [row["value"] for row in gained] == [1.0] * BLOCKS * 2
+    written = campaign.file.rows("SELECT content FROM raw_output WHERE name = 'evidence.fake.log'")
+    assert len(written) == BLOCKS * 2
 
 
 def test_every_cell_is_measured_once(path: Path) -> None:
@@ -143,6 +89,13 @@ def test_emulated_environments_get_one_block(path: Path) -> None:
     campaign.run({"vm": Usability("fake", Usable.CAVEAT, "emulated", emulated=True)})
     assert {cell[0] for cell in campaign.done() if cell[1] == "vm"} == {1}
     assert {cell[0] for cell in campaign.done() if cell[1] == "native"} == set(range(1, BLOCKS + 1))
+
+
+def test_a_campaign_of_emulated_environments_alone_is_one_block(path: Path) -> None:
+    campaign = Campaign(path, made_study({"native": {}, "vm": {}}))
+    marked = Usability("fake", Usable.CAVEAT, "the device is emulated", emulated=True)
+    assert campaign.run({"native": marked, "vm": marked}) is CampaignState.BLOCKS
+    assert {cell[:2] for cell in campaign.done()} == {(1, "native"), (1, "vm")}
 
 
 def test_resume_runs_what_is_left_and_nothing_twice(path: Path) -> None:
@@ -221,3 +174,41 @@ def test_many_points_are_split_into_groups_with_boots_of_their_own() -> None:
     split = grouped(replace(study, points=points))
     assert [point.group for point in split.points] == [0, 1, 2]
     assert [point.group for point in grouped(study).points] == [0, 0, 0, 0]
+
+
+def test_flash_rests_after_every_point_that_wrote_and_only_then(path: Path) -> None:
+    study = made_study({"native": {}})
+    member = workload("fake")
+    points = tuple(
+        Point(name, "fake", member.check(name, {"writes": writes})) for name, writes in (("w", True), ("r", False))
+    )
+    campaign = Campaign(path, replace(study, points=points))
+    campaign.run()
+    assert campaign.device.acts.count("rest") == BLOCKS
+
+
+def test_what_must_not_matter_is_varied_and_recorded(path: Path) -> None:
+    campaign = Campaign(path, made_study({"native": {}, "slow": {"factor": 0.5}}))
+    campaign.run()
+    for name in ("setup.padding_bytes", "setup.spacer_bytes", "setup.mac", "setup.first_port"):
+        rows = campaign.file.rows("SELECT value FROM facts WHERE scope = 'boot' AND name = ?", name)
+        assert len(rows) == BLOCKS * 2
+        assert len({row["value"] for row in rows}) > 1
+
+
+def test_a_study_may_freeze_its_setup(path: Path) -> None:
+    campaign = Campaign(path, replace(made_study({"native": {}}), vary_setup=False))
+    campaign.run()
+    rows = campaign.file.rows("SELECT DISTINCT value FROM facts WHERE name = 'setup.padding_bytes'")
+    assert [row["value"] for row in rows] == [0]
+
+
+def test_iterations_are_measured_in_one_boot_and_count_once(path: Path) -> None:
+    study = made_study({"native": {}, "slow": {"factor": 0.5, "noise": 0.01}})
+    campaign = Campaign(path, replace(study, stopping=replace(study.stopping, iterations=3)))
+    campaign.run()
+    assert len(campaign.done()) == BLOCKS * 2 * 2 * 3
+    assert campaign.file.rows("SELECT count(*) FROM boots")[0][0] == BLOCKS * 2
+    assert campaign.file.counts().done == BLOCKS * 2 * 2 * 3
+    ratios = campaign.file.log_ratios("work-0", "rate", "slow", "native")
+    assert [block for block, _ in ratios] == list(range(1, BLOCKS + 1))

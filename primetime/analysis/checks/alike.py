@@ -1,4 +1,4 @@
-"""Contract §1, §2, §4: what must be equal on both sides, or is reported with its differences."""
+"""Contract §1, §2: storage and memory that must be equal on both sides, rules switched off, clocks."""
 
 from __future__ import annotations
 
@@ -7,13 +7,11 @@ from collections.abc import Iterator
 from primetime.analysis.checks.limits import VMM_KINDS
 from primetime.analysis.data import CampaignData
 from primetime.analysis.scope import CAMPAIGN, scope_of
-from primetime.analysis.told import boot_numbers, boot_values, campaign_fact
+from primetime.analysis.told import boot_numbers, boot_values, campaign_fact, variants_of
 from primetime.model import QualityWarning, Severity
 
 QUEUE = ("scheduler", "read_ahead_kb", "rotational")
 DIRTY = ("dirty_bytes", "dirty_background_bytes")
-TCP = ("tcp.rmem", "tcp.wmem", "tcp.congestion_control")
-NETWORK_WORKLOADS = frozenset({"netperf", "iperf3"})
 BYPASSING = frozenset({"none", "directsync"})
 CLOCK_JUMP_S = 0.010
 
@@ -27,6 +25,20 @@ def queues_differ(data: CampaignData) -> Iterator[QualityWarning]:
             if host and guests:
                 sentence = f"{name} of {label}'s disk is {', '.join(guests)}, the host's is {host}"
                 yield QualityWarning("queue-differs", Severity.WARNING, scope_of(label), sentence)
+
+
+def mounts_differ(data: CampaignData) -> Iterator[QualityWarning]:
+    """In partition mode everybody mounts the same file system, so its options must be the same."""
+    if campaign_fact(data, "volume.mode") != "partition":
+        return
+    seen = {label: values[-1] for label, values in boot_values(data, "volume.inside.options").items()}
+    kinds = {label: values[-1] for label, values in boot_values(data, "volume.inside.type").items()}
+    base = data.study.baseline
+    for label, options in seen.items():
+        comparable = kinds.get(label) == kinds.get(base) == "ext4"  # an overlay shows its own options
+        if comparable and set(str(options).split(",")) != set(str(seen[base]).split(",")):
+            sentence = f"{label} mounts the volume with {options}, {base} with {seen[base]}"
+            yield QualityWarning("mount-differs", Severity.WARNING, scope_of(label), sentence)
 
 
 def dirty_limits_differ(data: CampaignData) -> Iterator[QualityWarning]:
@@ -51,49 +63,20 @@ def cache_modes_mixed(data: CampaignData) -> Iterator[QualityWarning]:
         cache = record.spec.settings.get("cache", "none")
         if record.spec.kind not in VMM_KINDS or cache in BYPASSING:
             continue
-        for point in direct:
+        for point in (name for name in direct if data.done(name, label)):
             sentence = f"{label} has cache = {cache}: in {point} it uses the host's page cache, the baseline the device"
             yield QualityWarning("cache-modes-mixed", Severity.FORBIDS, scope_of(label, point), sentence)
 
 
-def kernels_differ(data: CampaignData) -> Iterator[QualityWarning]:
-    """A ratio that crosses kernels, with what is known to differ."""
-    seen = {label: str(values[-1]) for label, values in boot_values(data, "kernel.release").items() if values[-1]}
-    base = seen.get(data.study.baseline)
-    for label, release in seen.items():
-        if base and release != base:
-            sentence = f"{label} runs on kernel {release}, {data.study.baseline} on {base}: the ratio crosses kernels"
-            yield QualityWarning(
-                "kernel-differs", Severity.NOTE, scope_of(label), sentence, {"kernel": release, "baseline": base}
-            )
-
-
-def tcp_differs(data: CampaignData) -> Iterator[QualityWarning]:
-    """TCP settings inside that are not the baseline's, all of an environment in one sentence."""
-    points = [record.name for record in data.points.values() if record.point.workload in NETWORK_WORKLOADS]
-    seen = {name: {label: values[-1] for label, values in boot_values(data, name).items()} for name in TCP}
-    base = data.study.baseline
-    for label in data.environments:
-        differing = [
-            f"{name} {values[label]} against {values[base]}"
-            for name, values in seen.items()
-            if label in values and base in values and None not in (values[label], values[base])
-            if values[label] != values[base]
-        ]
-        for point in points if differing else ():
-            sentence = f"TCP is set differently in {label} and {base}: {'; '.join(differing)}"
-            yield QualityWarning("tcp-differs", Severity.WARNING, scope_of(label, point), sentence)
-
-
 def variants(data: CampaignData) -> Iterator[QualityWarning]:
     """Rules of the contract that a user switched off: named beside the figures."""
-    rules = {("runc", "seccomp", "none"), ("crun", "seccomp", "none"), ("qemu", "cache", "unsafe")}
-    for label, record in data.environments.items():
-        for key, value in record.spec.settings.items():
-            default = (record.spec.kind, key, value) not in rules and key != "overlay2"
-            if not default and not (key == "overlay2" and value == "none"):
-                sentence = f"{label} is a named variant: {key} = {value}"
-                yield QualityWarning("variant", Severity.NOTE, scope_of(label), sentence)
+    for variant in variants_of(data):
+        sentence = f"this study is a named variant: {variant}"
+        yield QualityWarning("variant", Severity.NOTE, CAMPAIGN, sentence, {"variant": variant})
+    for label in data.environments:
+        for variant in variants_of(data, label):
+            sentence = f"{label} is a named variant: {variant}"
+            yield QualityWarning("variant", Severity.NOTE, scope_of(label), sentence, {"variant": variant})
 
 
 def clocks(data: CampaignData) -> Iterator[QualityWarning]:

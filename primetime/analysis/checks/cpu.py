@@ -10,7 +10,8 @@ from primetime.analysis.told import boot_numbers, boot_values, campaign_fact, me
 from primetime.model import QualityWarning, Severity
 
 RESIDUAL = 0.05  # of busy
-OUTSIDE = 0.01  # of busy
+OUTSIDE = 0.01  # of the environment's own CPU time
+WITH_PEER = ("netperf", "iperf3", "command")
 CPU_METRICS = ("cpu_busy", "cpu_per_gb", "cpu_per_gbit", "cpu_per_million")
 
 
@@ -20,10 +21,22 @@ def shared_sets(data: CampaignData) -> Iterator[QualityWarning]:
         cpus = campaign_fact(data, "cpu.set.environment")
         sentence = f"the environment's CPUs ({cpus}) are shared with the peer, primetime or the kernel's own work"
         yield QualityWarning("cpu-sets-shared", Severity.WARNING, CAMPAIGN, sentence)
+        return
+    asked = any(record.point.workload in WITH_PEER for record in data.points.values())
+    here = campaign_fact(data, "network.peer") == "namespace"
+    if asked and here and campaign_fact(data, "cpu.peer_apart") is False:
+        cpus = campaign_fact(data, "cpu.set.peer")
+        sentence = f"the peer's CPUs ({cpus}) are shared with primetime or the kernel's own work"
+        yield QualityWarning("cpu-sets-shared", Severity.NOTE, CAMPAIGN, sentence)
 
 
 def strays(data: CampaignData) -> Iterator[QualityWarning]:
     """Threads that serve an environment and may run outside its CPUs."""
+    for label, counts in boot_numbers(data, "proof.outside_cgroups").items():
+        if max(counts) > 0:
+            sentence = f"{label}: up to {max(counts):g} processes that serve it are outside its control groups"
+            figures: dict[str, float | str] = {"processes": max(counts)}
+            yield QualityWarning("strays", Severity.WARNING, scope_of(label), sentence, figures)
     named = boot_values(data, "proof.strays_named")
     for label, counts in boot_numbers(data, "proof.strays").items():
         if max(counts) > 0:
@@ -64,10 +77,11 @@ def outside_limit(data: CampaignData) -> Iterator[QualityWarning]:
     for point in data.points:
         for label in data.environments:
             found = means(data, point, label)
-            outside, busy = found.get("cpu_outside", 0.0), found.get("cpu_busy", 0.0)
-            if busy and outside > OUTSIDE * busy:
+            outside, own = found.get("cpu_outside", 0.0), found.get("cpu_environment", 0.0)
+            if own and outside > OUTSIDE * own:
                 sentence = (
-                    f"{label} in {point} uses {outside:.3f} CPU s ({percent(outside, busy)} of busy) outside its limit"
+                    f"{label} in {point} uses {outside:.3f} CPU s, {percent(outside, own)} of its CPU time, "
+                    "outside its limit"
                 )
                 yield QualityWarning(
                     "cpu-outside-limit", Severity.NOTE, scope_of(label, point), sentence, {"cpu_s": outside}

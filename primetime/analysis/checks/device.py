@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from primetime.analysis.data import CampaignData
+from primetime.analysis.data import CampaignData, PointRecord
 from primetime.analysis.scope import CAMPAIGN, scope_of
 from primetime.analysis.told import campaign_fact, means
 from primetime.model import QualityWarning, Severity
 
 AT_LIMIT = 0.95
+THROUGHPUT = "throughput"
 READS, WRITES = ("read", "randread"), ("write", "randwrite")
+STEADY_BLOCKS, STEADY_SPREAD, STEADY_DRIFT = 5, 0.20, 0.10
 WEAR = ("disk.device.life_time", "disk.device.pre_eol_info")
 
 
@@ -20,6 +22,13 @@ def unconditioned(data: CampaignData) -> Iterator[QualityWarning]:
     if writes and campaign_fact(data, "flash.preconditioned_bytes") == 0 and not data.study.quick:
         sentence = "the storage was not preconditioned: a fresh device writes faster than a used one"
         yield QualityWarning("unconditioned", Severity.WARNING, CAMPAIGN, sentence)
+
+
+def own_file(data: CampaignData) -> Iterator[QualityWarning]:
+    """The campaign file lies on the device that it measures."""
+    if campaign_fact(data, "campaign.on_tested_device"):
+        sentence = "the campaign file lies on the tested device: its commits between windows wear and warm it"
+        yield QualityWarning("campaign-on-device", Severity.NOTE, CAMPAIGN, sentence)
 
 
 def worn(data: CampaignData) -> Iterator[QualityWarning]:
@@ -32,28 +41,40 @@ def worn(data: CampaignData) -> Iterator[QualityWarning]:
 
 
 def device_limit(data: CampaignData) -> Iterator[QualityWarning]:
-    """Baseline and environment both reach the device's own rate: the device is measured, not the environment."""
+    """Baseline and environment both reach the rate of the device or the wire: that is measured, not the environment."""
     base = data.study.baseline
     for record in data.points.values():
-        pattern = str(record.point.params.get("rw", ""))
-        limit = campaign_fact(data, f"device.limit.{'read' if pattern in READS else 'write'}_bytes_per_s")
-        if pattern not in (*READS, *WRITES) or not isinstance(limit, int | float) or not limit:
+        limit, metric = limit_of(data, record), rate_name(record)
+        if not limit:
             continue
-        rates = {label: means(data, record.name, label).get(rate_name(pattern), 0.0) for label in data.environments}
+        rates = {label: means(data, record.name, label).get(metric, 0.0) for label in data.environments}
         for label, rate in rates.items():
-            if (
-                label != base
-                and min(rate, rates[base]) >= AT_LIMIT * limit
-                and record.point.params.get("direct") is True
-            ):
+            if label != base and min(rate, rates[base]) >= AT_LIMIT * limit:
+                unit = f"{limit / 1e6:.0f} {'Mbit/s' if metric == THROUGHPUT else 'MB/s'}"
                 sentence = (
-                    f"both {label} and {base} reach the device's limit in {record.name} "
-                    f"({limit / 1e6:.0f} MB/s): look at the CPU per unit of work"
+                    f"both {label} and {base} reach the device's limit in {record.name} ({unit}): "
+                    "look at the CPU per unit of work"
                 )
-                scope = scope_of(label, record.name, "rate")
-                yield QualityWarning("device-limit", Severity.FORBIDS, scope, sentence, {"limit": float(limit)})
+                scope = scope_of(label, record.name, record.primary)
+                yield QualityWarning("device-limit", Severity.FORBIDS, scope, sentence, {"limit": limit})
 
 
-def rate_name(pattern: str) -> str:
-    """Which rate stands against the device's: for writes, the one that was drained."""
-    return "rate" if pattern in READS else "drained_rate"
+def limit_of(data: CampaignData, record: PointRecord) -> float:
+    """The device's own limit for a point, in the unit of its rate; 0 where none was measured or none applies."""
+    params = record.point.params
+    pattern = str(params.get("rw", ""))
+    if record.point.workload in ("netperf", "iperf3"):
+        towards = str(params.get("test", params.get("direction", "")))
+        way = {"stream": "send", "maerts": "receive", "reverse": "receive"}.get(towards, "")
+        fact = campaign_fact(data, f"device.limit.wire_{way}_bits_per_s")
+    elif pattern in (*READS, *WRITES) and params.get("direct") is True:
+        fact = campaign_fact(data, f"device.limit.{'read' if pattern in READS else 'write'}_bytes_per_s")
+    else:
+        return 0.0
+    return float(fact) if isinstance(fact, int | float) else 0.0
+
+
+def rate_name(record: PointRecord) -> str:
+    """Which rate stands against the limit: for writes, the one that was drained."""
+    pattern = str(record.point.params.get("rw", ""))
+    return THROUGHPUT if not pattern else "rate" if pattern in READS else "drained_rate"

@@ -8,7 +8,7 @@ from primetime.analysis.data import CampaignData
 from primetime.analysis.scope import scope_of
 from primetime.model import BootStatus, QualityWarning, Severity
 
-VMM_KINDS = frozenset({"qemu", "qemu-microvm", "firecracker", "cloud-hypervisor", "kata"})
+VMM_KINDS = frozenset({"qemu", "qemu-microvm", "firecracker", "cloud-hypervisor", "kata", "runc-in-vm"})
 LIMIT_FACT = "limits."
 CAP_FACT = "vmm_cap_bytes"
 

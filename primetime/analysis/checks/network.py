@@ -4,13 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from primetime.analysis.data import CampaignData
-from primetime.analysis.scope import scope_of
+from primetime.analysis.data import CampaignData, PointRecord
+from primetime.analysis.scope import CAMPAIGN, scope_of
 from primetime.model import QualityWarning, Severity
 
 NETWORK_WORKLOADS = frozenset({"netperf", "iperf3"})
 SAME_MACHINE = "namespace"
 THROUGHPUT_UNIT = "bit/s"
+
+
+def streams_alone(data: CampaignData) -> Iterator[QualityWarning]:
+    """Streams say little of what a path costs: request and response belongs beside them (netperf's own manual)."""
+    tests = {str(record.point.params.get("test", "stream")) for record in data.points.values() if is_network(record)}
+    if tests and "rr" not in tests:
+        sentence = (
+            "the study has streams without netperf's request and response beside them, which shows the path's cost"
+        )
+        yield QualityWarning("streams-alone", Severity.NOTE, CAMPAIGN, sentence)
+
+
+def is_network(record: PointRecord) -> bool:
+    """Whether a point is about the network."""
+    return record.point.workload in NETWORK_WORKLOADS
 
 
 def memcpy_network(data: CampaignData) -> Iterator[QualityWarning]:
@@ -19,7 +34,7 @@ def memcpy_network(data: CampaignData) -> Iterator[QualityWarning]:
         return
     for record in data.points.values():
         primary = data.metrics.get(record.name, {}).get(record.primary)
-        if record.point.workload not in NETWORK_WORKLOADS or primary is None:
+        if not is_network(record) or primary is None:
             continue
         if primary.unit == THROUGHPUT_UNIT:
             sentence = f"the peer of {record.name} is on the same machine: its throughput is that of memory copies"

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from primetime.analysis.data import CampaignData
 from primetime.analysis.scope import CAMPAIGN, scope_of
+from primetime.analysis.told import campaign_fact
 from primetime.model import QualityWarning, Severity, Usable
 
 
@@ -17,7 +18,12 @@ def smoke(data: CampaignData) -> Iterator[QualityWarning]:
 
 
 def emulated(data: CampaignData) -> Iterator[QualityWarning]:
-    """Contract §8: emulated environments get no verdict."""
+    """Contract §8: emulated environments get no verdict, and on an emulated device none does."""
+    device = campaign_fact(data, "machine.emulated")
+    if device:
+        sentence = f"the device is itself emulated ({device}): no figure says anything about speed"
+        yield QualityWarning("emulated", Severity.FORBIDS, CAMPAIGN, sentence)
+        return
     for record in data.environments.values():
         if record.emulated:
             sentence = f"{record.label} is emulated (TCG): figures say nothing about speed"

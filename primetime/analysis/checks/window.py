@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
+from statistics import median
 
 from primetime.analysis.data import CampaignData
 from primetime.analysis.scope import CAMPAIGN, scope_of
@@ -10,9 +12,13 @@ from primetime.analysis.told import boot_numbers, boot_values, campaign_fact, me
 from primetime.model import QualityWarning, Severity
 
 BUSY = 0.20  # of all CPUs, at the end of settling
+CLEAN_BYTES = 2 * 2**20  # the runner waits for 1 MiB
+OTHERS = 0.25  # of busy
 FOREIGN_PACKETS = 20.0  # a second: ARP and the like are fewer
+STRAY_PACKETS = 4.0  # in a window; an ARP exchange is two
 FLUSHED = 0.5  # flushes of the device per sync of the workload
-ABSORBED = 0.9  # drained rate over acknowledged rate
+ABSORBED = 0.9  # of the bytes written
+HELD_LEAST = 256 * 2**10  # pages of metadata may wait where the data do not
 BLOCK_LIMIT_S = 45 * 60.0
 
 
@@ -28,28 +34,77 @@ def restless(data: CampaignData) -> Iterator[QualityWarning]:
             yield QualityWarning("restless", Severity.WARNING, scope_of(label), sentence, {"boots": float(len(loud))})
 
 
+def unclean(data: CampaignData) -> Iterator[QualityWarning]:
+    """Windows that opened while pages still waited to be written: the drain of something else lies in them."""
+    for point in data.points:
+        for label in data.environments:
+            found = means(data, point, label)
+            for side in ("host_dirty_before", "dirty_guest_before"):
+                if found.get(side, 0.0) > CLEAN_BYTES:
+                    where = "on the host" if side.startswith("host") else "in the guest"
+                    sentence = (
+                        f"{label} in {point}: {found[side] / 2**20:.1f} MiB were dirty {where} as the window opened"
+                    )
+                    yield QualityWarning("not-clean", Severity.WARNING, scope_of(label, point), sentence)
+
+
+def others_busy(data: CampaignData) -> Iterator[QualityWarning]:
+    """CPU time in windows that belongs neither to environment nor peer nor primetime: figures per CPU are spoiled.
+
+    Kernel threads that write for the environment are in it, so a little is normal.
+    """
+    for label in data.environments:
+        loud: dict[str, tuple[float, float]] = {}
+        for point in data.points:
+            found = means(data, point, label)
+            rest, busy = found.get("cpu_rest", 0.0), found.get("cpu_busy", 0.0)
+            if busy and rest > OTHERS * busy:
+                loud[point] = (rest, busy)
+        if loud:
+            parts = ", ".join(f"{point} {percent(*pair)}" for point, pair in loud.items())
+            sentence = (
+                f"tasks that belong neither to {label} nor to the peer used the CPUs during its windows "
+                f"(part of busy time: {parts})"
+            )
+            for point in loud:
+                yield QualityWarning("others-busy", Severity.WARNING, scope_of(label, point), sentence)
+
+
 def foreign_packets(data: CampaignData) -> Iterator[QualityWarning]:
-    """Traffic on the control interface inside windows: somebody visited while it was measured."""
-    for trial in data.trials:
-        packets, seconds = trial.values.get("control_packets", 0.0), trial.duration_s or 0.0
-        if seconds and packets / seconds > FOREIGN_PACKETS:
+    """Traffic on the control interface inside windows: somebody visited while it was measured.
+
+    Too much at all, or clearly more than in the campaign's other windows: a network has its own murmur.
+    """
+    counted = [(trial, trial.values["control_packets"]) for trial in data.trials if "control_packets" in trial.values]
+    usual = median([packets / trial.duration_s for trial, packets in counted if trial.duration_s] or [0.0])
+    for trial, packets in counted:
+        seconds = trial.duration_s or 0.0
+        if seconds and packets >= STRAY_PACKETS + min(FOREIGN_PACKETS, 3 * usual) * seconds:
             sentence = f"{packets:.0f} packets on the control interface during {trial.point} of {trial.environment}"
             scope = scope_of(trial.environment, trial.point)
             yield QualityWarning("foreign-packets", Severity.WARNING, scope, sentence, {"packets": packets})
 
 
 def absorbed_writes(data: CampaignData) -> Iterator[QualityWarning]:
-    """Writes that were acknowledged long before they were on the device: the rate is the cache's."""
+    """Writes that were acknowledged and were not on the device: the rate is the memory's."""
     for point in data.points:
         for label in data.environments:
             found = means(data, point, label)
-            rate, drained = found.get("rate", 0.0), found.get("drained_rate", 0.0)
-            if drained and drained < ABSORBED * rate:
+            work, held, written = found.get("work_bytes", 0.0), held_bytes(found), found.get("disk_written", math.inf)
+            if "drained_rate" in found and (held > (1 - ABSORBED) * work or written < ABSORBED * work):
+                rates = (
+                    f"{found['rate'] / 1e6:.1f} MB/s were acknowledged, {found['drained_rate'] / 1e6:.1f} MB/s drained"
+                )
                 sentence = (
-                    f"{label} in {point}: {rate / 1e6:.1f} MB/s were acknowledged, {drained / 1e6:.1f} MB/s with the "
-                    "drain: the difference was in memory when the run ended"
+                    f"{label} in {point}: {percent(min(held, work), work)} of what was written were still in memory "
+                    f"when the run ended, {percent(min(written, work), work)} ever reached the device: {rates}"
                 )
                 yield QualityWarning("absorbed-writes", Severity.WARNING, scope_of(label, point), sentence)
+
+
+def held_bytes(found: Mapping[str, float]) -> float:
+    """What waited for the drain in the environment's own memory and its guest's: other programs' pages do not count."""
+    return found.get("environment_dirty_at_end", 0.0) + found.get("dirty_guest_at_end", 0.0)
 
 
 def not_durable(data: CampaignData) -> Iterator[QualityWarning]:
@@ -65,6 +120,9 @@ def not_durable(data: CampaignData) -> Iterator[QualityWarning]:
             work, written = found.get("work_bytes", 0.0), found.get("disk_written")
             if not said and written is not None and written < ABSORBED * work:
                 said = f"{percent(written, work)} of the bytes reached the device"
+            held = held_bytes(found)
+            if not said and held > max(HELD_LEAST, (1 - ABSORBED) * work):
+                said = f"{held / 2**10:.0f} KiB were in memory when the run ended, {work / 2**10:.0f} KiB were synced"
             if said:
                 sentence = f"{label} in {record.name}: {said}: its synced writes are not durable"
                 yield QualityWarning("not-durable", Severity.FORBIDS, scope_of(label, record.name), sentence)

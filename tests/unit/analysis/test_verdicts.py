@@ -201,7 +201,11 @@ def test_what_is_resolved_alone_may_not_be_in_its_family(tmp_path: Path) -> None
     assert alone.interval == together.interval
     assert alone.verdict is Verdict.DIFFERENT
     assert together.verdict is Verdict.NOT_RESOLVED
-    assert together.reason == "resolved alone, but not after Holm's adjustment over 6 comparisons"
+    assert together.more_blocks is not None
+    assert together.reason == (
+        "resolved alone, but not after Holm's adjustment over 6 comparisons; "
+        f"about {together.more_blocks} further blocks would resolve it"
+    )
 
 
 def test_another_baseline(tmp_path: Path) -> None:

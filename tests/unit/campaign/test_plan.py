@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
+from itertools import pairwise
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -71,10 +74,46 @@ def test_the_plan_of_a_seed_never_changes() -> None:
     assert shuffled("abcdef", "1 1 0 points") == ["c", "e", "b", "f", "d", "a"]
 
 
-def test_first_places_are_balanced_over_many_blocks() -> None:
-    first = [planned(7, index).slots[0].environment for index in range(1, 401)]
-    for label in LABELS:
-        assert 60 < first.count(label) < 140  # 100 expected, five standard deviations
+@pytest.mark.parametrize("aa", [False, True])
+@given(seed=SEEDS, cycle=st.integers(0, 3))
+def test_places_and_predecessors_are_balanced(seed: int, cycle: int, aa: bool) -> None:
+    """Four environments (even) and, with the A/A slot, five places (odd): exactly, over every square."""
+    study = replace(STUDY, stopping=replace(STUDY.stopping, aa=aa))
+    places = len(LABELS) + aa
+    rows = places * (2 if places % 2 else 1)
+    blocks = [plan_block(study, seed, cycle * rows + row, NAMES, frozenset()) for row in range(1, rows + 1)]
+    orders = [[(slot.environment, slot.role) for slot in block.slots] for block in blocks]
+    at = Counter((place, who) for order in orders for place, who in enumerate(order))
+    pairs = Counter(pair for order in orders for pair in pairwise(order))
+    assert len(at) == places * places
+    assert set(at.values()) == {rows // places}
+    assert len(pairs) == places * (places - 1)
+    assert set(pairs.values()) == {rows // places}
+
+
+@given(SEEDS)
+def test_every_half_of_an_odd_square_has_every_place_once(seed: int) -> None:
+    """So that ten blocks of five places are balanced twice over."""
+    study = replace(STUDY, stopping=replace(STUDY.stopping, aa=True))
+    for start in (1, 6):
+        orders = [plan_block(study, seed, start + row, NAMES, frozenset()).slots for row in range(5)]
+        firsts = {(order[0].environment, order[0].role) for order in orders}
+        assert len(firsts) == 5
+
+
+def test_squares_of_a_seed_are_not_all_alike() -> None:
+    orders = {tuple(slot.environment for slot in planned(7, 1 + 4 * cycle).slots) for cycle in range(40)}
+    assert len(orders) > 10
+
+
+@given(SEEDS, st.integers(1, 5))
+def test_iterations_repeat_all_points(seed: int, iterations: int) -> None:
+    study = replace(STUDY, stopping=replace(STUDY.stopping, iterations=iterations))
+    points = plan_block(study, seed, 1, NAMES, frozenset()).slots[0].points
+    passes = [points[at : at + len(NAMES)] for at in range(0, len(points), len(NAMES))]
+    assert len(passes) == iterations
+    assert all(sorted(one) == sorted(NAMES) for one in passes)
+    assert passes[0] == planned(seed, 1).slots[0].points
 
 
 def test_estimate_counts_every_cell() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from primetime.campaign.setup_packages import Need, install_command, last_error, missing, needs
+from primetime.campaign.setup_packages import Need, install_command, lab_needs, last_error, missing, needs
 from primetime.cli.setup import announce, ask, require_means
 from primetime.errors import UserError
 
@@ -21,10 +21,11 @@ def test_missing_is_what_does_not_give_what_it_should() -> None:
 
 
 def test_every_need_can_be_recognised_and_explained() -> None:
-    for need in needs():
+    every = (*needs(), *lab_needs())
+    for need in every:
         assert need.programs or need.files
         assert need.purpose
-    packages = [need.package for need in needs()]
+    packages = [need.package for need in every]
     assert len(set(packages)) == len(packages)
 
 

@@ -149,7 +149,7 @@ def test_a_panic_ends_the_guest_and_the_network_is_told() -> None:
 
 @pytest.fixture
 def watch(tmp_path: Path) -> BootWatch:
-    return BootWatch("QEMU", tmp_path / "console", tmp_path / "words", lambda: None)
+    return BootWatch("QEMU", tmp_path / "console", (tmp_path / "words",), lambda: None)
 
 
 @pytest.mark.parametrize(
@@ -172,7 +172,7 @@ def test_the_step_is_what_the_console_has_not_shown(watch: BootWatch, console: s
 def test_a_vmm_that_ends_is_not_waited_for(tmp_path: Path) -> None:
     words = tmp_path / "words"
     words.write_text("warning: this\nqemu: error: no such disk\nafterwards\n")
-    watch = BootWatch("QEMU", tmp_path / "console", words, lambda: 1)
+    watch = BootWatch("QEMU", tmp_path / "console", (words,), lambda: 1)
     with pytest.raises(BootFailed, match="exit code 1: qemu: error: no such disk") as caught:
         watch.wait_ready(float("inf"), float("inf"))
     assert caught.value.step == "QEMU"
@@ -181,7 +181,7 @@ def test_a_vmm_that_ends_is_not_waited_for(tmp_path: Path) -> None:
 def test_a_panic_is_the_reason(tmp_path: Path) -> None:
     console = tmp_path / "console"
     console.write_text("x\n[ 1.0] Kernel panic - not syncing: Attempted to kill init!\nmore\n")
-    watch = BootWatch("QEMU", console, tmp_path / "words", lambda: 0)
+    watch = BootWatch("QEMU", console, (tmp_path / "words",), lambda: 0)
     assert watch.exited() == "QEMU ended with exit code 0: Kernel panic - not syncing: Attempted to kill init!"
     assert panic(b"all is well") == ""
     assert telling_line(tmp_path / "none") == ""

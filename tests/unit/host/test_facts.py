@@ -27,6 +27,12 @@ def test_an_arm_processor_is_named_by_its_codes() -> None:
     assert facts.cpu_model("processor\t: 0\n") is None
 
 
+def test_an_emulated_board_says_so_on_its_command_line() -> None:
+    assert facts.emulated_as("root=/dev/vda rw primetime.emulated=x86 quiet") == "x86"
+    assert facts.emulated_as("primetime.emulated=") == "yes"
+    assert facts.emulated_as("root=/dev/vda notprimetime.emulated=x86") == ""
+
+
 def test_a_tool_that_is_not_installed_is_none() -> None:
     assert facts.version("primetime-has-no-such-tool") is None
 

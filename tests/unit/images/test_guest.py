@@ -20,7 +20,7 @@ def images(tmp_path: Path) -> GuestImages:
         (tmp_path / name).touch()
     (tmp_path / "usr/bin/linked").symlink_to("/etc/alternatives/what-lies-inside")
     here = tmp_path
-    return GuestImages("amd64", here, {}, here, here, None, "6.12", here, here, here, None, {})
+    return GuestImages("amd64", here, {}, here, here, None, "6.12", None, here, here, here, None, {})
 
 
 @pytest.mark.parametrize(

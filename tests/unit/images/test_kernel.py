@@ -8,7 +8,7 @@ import pytest
 
 from primetime.errors import UserError
 from primetime.images.cache import Cache, file_hash
-from primetime.images.kernel import guest_kernel
+from primetime.images.kernel import GUEST_NEEDS, guest_kernel, serves_as_guest
 
 IMAGE = b"junk Linux version 6.6.1-mine (gcc) #1 SMP"
 
@@ -58,3 +58,17 @@ def test_a_host_without_its_own_kernel(tmp_path: Path, monkeypatch: pytest.Monke
     with pytest.raises(UserError) as caught:
         guest_kernel(Cache(tmp_path / "cache"), "amd64", "host")
     assert "Debian's own" in caught.value.hint
+
+
+@pytest.mark.parametrize("lacking", [None, "VIRTIO_BLK", "image", "modules"])
+def test_a_hosts_own_kernel_serves_as_guest_only_with_every_driver(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lacking: str | None
+) -> None:
+    monkeypatch.setattr("primetime.images.kernel.BOOT", tmp_path / "boot")
+    monkeypatch.setattr("primetime.images.kernel.MODULES", tmp_path / "modules")
+    (tmp_path / "boot").mkdir()
+    (tmp_path / "modules" / ("other" if lacking == "modules" else "6.6.1")).mkdir(parents=True)
+    (tmp_path / "boot" / ("other" if lacking == "image" else "vmlinuz-6.6.1")).write_bytes(IMAGE)
+    options = [f"CONFIG_{name}={'ym'[number % 2]}" for number, name in enumerate(GUEST_NEEDS) if name != lacking]
+    (tmp_path / "boot/config-6.6.1").write_text("\n".join(options))
+    assert serves_as_guest("6.6.1") is (lacking is None)

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import pytest
 
 from primetime.errors import UserError
 from primetime.images.cache import Cache
 from primetime.images.disk import BLOCK, needed
-from primetime.images.userland import link, listing_hash, own_userland, package_data, replace, tree_hash, trim
+from primetime.images.userland import (
+    interpreter,
+    link,
+    listing_hash,
+    own_userland,
+    package_data,
+    replace,
+    tree_hash,
+    trim,
+)
 
 
 @pytest.fixture
@@ -94,3 +103,24 @@ def test_a_users_userland_becomes_tree_and_disk(tree: Path, tmp_path: Path) -> N
     assert made.disk.stat().st_size > 0
     assert made.file("usr/bin/none", "usr/bin/fio") == made.tree / "usr/bin/fio"
     assert not (tree / "data").exists(), "the user's own tree is left alone"
+
+
+@pytest.mark.parametrize(
+    ("triplet", "loader"),
+    [("x86_64-linux-gnu", "ld-linux-x86-64.so.2"), ("aarch64-linux-gnu", "ld-linux-aarch64.so.1")],
+)
+def test_a_trees_python_starts_through_its_own_loader(tmp_path: Path, triplet: str, loader: str) -> None:
+    libraries = tmp_path / "usr/lib" / triplet
+    libraries.mkdir(parents=True)
+    (libraries / loader).touch()
+    with pytest.raises(UserError, match="holds no Python"):
+        interpreter(tmp_path, PurePosixPath("/there"))
+    (tmp_path / "usr/bin").mkdir()
+    (tmp_path / "usr/bin/python3").touch()
+    assert interpreter(tmp_path, PurePosixPath("/there")) == (
+        f"/there/usr/lib/{triplet}/{loader}",
+        "--library-path",
+        f"/there/usr/lib/{triplet}",
+        "/there/usr/bin/python3",
+        "-B",
+    )

@@ -27,6 +27,7 @@ from primetime.report.terminal import render
 COMPARISON = {
     "environment", "baseline", "workload", "point", "metric", "kind", "primary", "unit", "direction", "value",
     "baseline_value", "ratio", "low", "high", "margin", "verdict", "blocks", "trials", "warnings",
+    "reason", "more_blocks", "q", "opinions", "states", "baseline_states",
 }  # fmt: skip
 EVIL = "<script>alert('x')</script>&\""
 
@@ -218,3 +219,11 @@ def test_export_names_its_files(made: Path, tmp_path: Path, capsys: pytest.Captu
     export_verb.configure(parser)
     assert export_verb.execute(parser.parse_args([str(made), "--format", "csv", "-o", str(tmp_path / "out")])) == 0
     assert str(tmp_path / "out" / "measurements.csv") in capsys.readouterr().out.splitlines()
+
+
+def test_a_table_that_is_too_wide_leaves_out_what_is_said_elsewhere(made: Path) -> None:
+    wide, narrow = render(made, width=200), render(made, width=80)
+    assert "CPU s/GB" in wide
+    assert "CPU s/GB" not in narrow
+    assert "outside" not in next(line for line in wide.splitlines() if "ratio [95 %]" in line), "nobody measured it"
+    assert max(map(len, narrow.splitlines())) <= 80

@@ -1,4 +1,4 @@
-"""Every query of docs/how-we-measure.md runs on a campaign file, so that a sceptic can trust the page."""
+"""Every query of the docs runs on a campaign file, so that a sceptic can trust the pages."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from pathlib import Path
 import pytest
 from made_campaign import Making, make_campaign
 
-PAGE = Path(__file__).parents[3] / "docs" / "how-we-measure.md"
-QUERIES = re.findall(r"```sql\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+DOCS = Path(__file__).parents[3] / "docs"
+PAGES = "".join((DOCS / name).read_text(encoding="utf-8") for name in ("how-we-measure.md", "fleet.md"))
+QUERIES = re.findall(r"```sql\n(.*?)```", PAGES, re.DOTALL)
 
 
 def test_there_are_queries() -> None:
-    assert len(QUERIES) >= 11
+    assert len(QUERIES) >= 12
 
 
 @pytest.mark.parametrize("query", QUERIES)

@@ -45,7 +45,7 @@ def test_fake_is_not_offered_to_users() -> None:
     assert "fake" not in names()
     with pytest.raises(UserError, match="unknown workload 'fiio'") as caught:
         workload("fiio")
-    assert caught.value.hint == "known workloads: fio, netperf, iperf3, files, filebench, command, start, idle"
+    assert caught.value.hint == "known workloads: fio, netperf, iperf3, files, filebench, command, start, idle, ladder"
 
 
 def test_every_ask_gives_a_new_member() -> None:

@@ -1,0 +1,83 @@
+"""`primetime board start|carry-out|visit CAMPAIGN`: what `primetime fleet` asks of a board (docs/fleet.md)."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+from primetime.campaign.job import Errand, Job
+from primetime.campaign.visits import visiting
+from primetime.cli import DONE, FAILED, main
+from primetime.cli.ending import finish
+from primetime.cli.listeners import TerminalListener
+from primetime.host.lock import require_root
+
+VISIT_MARK = "primetime-visit "  # before it may stand what a login shell says
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Say what may be typed."""
+    parser.add_argument("act", choices=("start", "carry-out", "visit"), help="start reads an errand from stdin")
+    parser.add_argument("campaign", type=Path, help="the campaign file on this board")
+    parser.add_argument("--fetch", action="store_true", help="visit: send a copy of the campaign after the answer")
+
+
+def execute(options: argparse.Namespace) -> int:
+    """Do one of the three."""
+    require_root("board")
+    job = Job(options.campaign)
+    if options.act == "start":
+        return start(job, sys.stdin.read())
+    if options.act == "carry-out":
+        job.carry_out(TerminalListener())
+        return finish(job.campaign, quiet=True)
+    return visit(job, options.fetch)
+
+
+def start(job: Job, asked: str) -> int:
+    """Begin or go on, in a process that outlives this connection; UserError when one is at work already."""
+    with job.at_work():
+        job.ask(Errand(**json.loads(asked)))
+        if not forked(job.beside("log")):
+            return DONE
+        job.note(None)
+        code = FAILED
+        try:
+            code = main(["board", "carry-out", str(job.campaign)])
+        finally:
+            job.note(code)
+    return code
+
+
+def forked(log: Path) -> bool:
+    """Go on in a child in a session of its own, whose words go to `log`; return whether this is the child."""
+    sys.stdout.flush()
+    if os.fork():
+        return False
+    os.setsid()
+    nothing, words = os.open(os.devnull, os.O_RDONLY), os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    for source, target in ((nothing, 0), (words, 1), (words, 2)):
+        os.dup2(source, target)
+    return True
+
+
+def visit(job: Job, fetch: bool) -> int:
+    """Say how the job stands in one JSON line, and send the campaign where that is asked for and disturbs nothing."""
+    job.campaign.parent.mkdir(parents=True, exist_ok=True)
+    copy = job.beside("copy")
+    with visiting(job.campaign):
+        standing = job.standing()
+        size, digest = job.copy_to(copy) if fetch and standing.may_be_read else (0, "")
+        answer = {**asdict(standing), "bytes": size, "sha256": digest}
+        print(f"{VISIT_MARK}{json.dumps(answer)}", flush=True)
+        if size:
+            with copy.open("rb") as file:
+                shutil.copyfileobj(file, sys.stdout.buffer)
+            sys.stdout.buffer.flush()
+            copy.unlink()
+    return DONE

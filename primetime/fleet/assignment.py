@@ -1,0 +1,120 @@
+"""A study that was given to a board: what the controller must remember, as one small file per campaign.
+
+`runs/fleet/<device>/<campaign>.json`, written whole before and after everything that changes it, so that a killed
+controller knows where every board stands. Removing the file gives the campaign up.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+from pathlib import Path, PurePosixPath
+
+from primetime.errors import UserError
+from primetime.fleet.fleet_file import FleetDevice
+from primetime.model import Study
+from primetime.store import give_to_user
+from primetime.store.database import make_directory
+from primetime.store.resolved import study_to_json
+
+RUNS = Path("runs")
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """One campaign on one board.
+
+    `study`: resolved, as JSON, with the board's volume; `command`: the argv that starts primetime there, () before
+    it was prepared; `next_visit`: UNIX seconds, 0: none was announced; `state`: the campaign's as last seen.
+    """
+
+    device: str
+    name: str
+    study_name: str
+    study: str
+    command: tuple[str, ...] = ()
+    next_visit: float = 0.0
+    state: str = ""
+    finished: bool = False
+
+    @property
+    def record(self) -> Path:
+        """Where this is remembered."""
+        return directory(self.device) / f"{self.name}.json"
+
+    @property
+    def campaign(self) -> Path:
+        """The campaign file here."""
+        return RUNS / f"{self.device}-{self.name}.sqlite"
+
+    def there(self, home: PurePosixPath) -> PurePosixPath:
+        """The campaign file on the board."""
+        return home / f"{self.name}.sqlite"
+
+
+def directory(device: str) -> Path:
+    """Where the assignments of a device are remembered."""
+    return RUNS / "fleet" / device
+
+
+def free(devices: Iterable[str]) -> None:
+    """UserError while one of these has an unfinished campaign."""
+    for device in devices:
+        for earlier in assignments(device):
+            if not earlier.finished:
+                hint = f"go on with it: primetime fleet resume; or give it up: rm {earlier.record}"
+                raise UserError(f"{device} has a campaign that is not finished: {earlier.name}", hint)
+
+
+def assign(device: FleetDevice, study: Study, now: datetime) -> Assignment:
+    """Give a board a study, on the board's own volume. `now`: UTC."""
+    own = replace(study, volume=replace(study.volume, path=device.volume))
+    smoke = "-smoke" if study.smoke else ""
+    name = f"{study.name}{smoke}-{now.strftime('%Y%m%dT%H%M%SZ')}"
+    return remember(Assignment(device.name, name, study.name, study_to_json(own)))
+
+
+def remember(assignment: Assignment) -> Assignment:
+    """Write it down, and return it. UserError when that cannot be."""
+    path = assignment.record
+    part = path.with_name(f".{path.name}.part")
+    try:
+        make_directory(path.parent)
+        with part.open("w", encoding="utf-8") as file:
+            json.dump(asdict(assignment), file, indent=1)
+            file.flush()
+            os.fsync(file.fileno())
+        part.rename(path)
+    except OSError as error:
+        raise UserError(f"{path} cannot be written: {error.strerror}", "go to a directory of yours") from None
+    give_to_user(path)
+    return assignment
+
+
+def assignments(device: str) -> list[Assignment]:
+    """All that a device was given, the newest last. UserError for a file that is not ours."""
+    found = [recall(path) for path in directory(device).glob("*.json")]
+    return sorted(found, key=lambda one: one.name.rpartition("-")[2])
+
+
+def recall(path: Path) -> Assignment:
+    """Read one."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        return Assignment(**{**content, "command": tuple(content["command"])})
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise UserError(
+            f"{path} is not what primetime fleet wrote: {error}", f"give its campaign up: rm {path}"
+        ) from None
+
+
+def latest(devices: Iterable[str], study: str) -> list[Assignment]:
+    """The newest assignment of each device, of this study where one is named ("" for any)."""
+    found = []
+    for device in devices:
+        mine = [one for one in assignments(device) if study in ("", one.study_name)]
+        found.extend(mine[-1:])
+    return found

@@ -1,0 +1,203 @@
+"""The unit of work: one plain idempotent function from (device, assignment) to a campaign file here.
+
+It may be killed and called again at any moment: what is pushed is known by its hash, what runs on the board holds
+a lock there, and what a campaign has finished is never measured again. So a scheduler of any kind can call it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from pathlib import Path
+from typing import IO, Any
+
+from primetime.errors import CommandFailed, CommandTimeout, Interrupted, PrimetimeError, Unreachable, UserError
+from primetime.fleet.assignment import Assignment, directory, recall, remember
+from primetime.fleet.board import HOME, open_board, prepare
+from primetime.fleet.fleet_file import FleetDevice
+from primetime.fleet.ssh import Ssh
+from primetime.host.lock import device_lock
+from primetime.model import CampaignState
+from primetime.store import give_to_user
+from primetime.store.database import make_directory
+
+OPEN_S = 20.0  # how long the board holds a visiting interval open beyond the time it announced
+LOGINS = 3  # or, on a slow board, as long as so many logins take
+SLACK_S = 3.0  # we come a little later than announced: too early would be inside a window
+VISIT_LIMIT_S = 900.0
+STARTING_S = 5.0
+TRIES, PATIENCE_S = 4, 15.0  # to reach a board, in a row
+STARTS = 3  # in one call: a board that reboots over and over needs somebody to look at it
+MARK = b"primetime-visit "
+CHUNK = 1 << 20
+PREPARING = "preparing"  # what a board says before there are windows
+USER_MISTAKE = 2
+SENTENCE, HINT = "primetime: ", "  hint: "  # how the command line says what went wrong
+
+Tell = Callable[[str], None]
+Answer = dict[str, Any]  # see campaign/job.py: Standing
+
+
+class Pause:
+    """Waiting that can be called off for all boards at once."""
+
+    def __init__(self) -> None:
+        self.called_off = threading.Event()
+
+    def __call__(self, seconds: float) -> None:
+        """Wait. Interrupted when it is called off."""
+        if self.called_off.wait(max(seconds, 0.0)):
+            raise Interrupted("the boards go on by themselves; see to them with: primetime fleet resume")
+
+
+@dataclass(frozen=True, slots=True)
+class Attending:
+    """What a controller does meanwhile: `tell` hears what happens, `pause` waits."""
+
+    tell: Tell
+    pause: Pause
+
+
+def carry_out(device: FleetDevice, given: Assignment, how: Attending) -> Path:
+    """See a campaign through on a board, wherever it stands; return its file here.
+
+    Raises UserError, Unreachable (it goes on without us), Interrupted, and PrimetimeError with what the board said.
+    """
+    with device_lock(f"fleet: {given.name}", directory(device.name)):
+        given = recall(given.record) if given.record.exists() else remember(given)
+        if given.next_visit - time.time() > SLACK_S and not given.finished:
+            how.tell(f"it said to come in {given.next_visit - time.time():.0f} s")
+        starts = failures = 0
+        while not (given.finished and given.campaign.exists()):
+            how.pause(given.next_visit - time.time())
+            try:
+                given, found = attend(device, given, how)
+                failures = 0
+                if found.get("running") or given.finished:
+                    continue
+                if starts and (found.get("exit_code") is not None or starts == STARTS):
+                    raise failure(device, found)
+                starts += 1
+                launch(device, given, how)
+            except (Unreachable, CommandTimeout) as error:
+                failures += 1
+                if failures == TRIES:
+                    raise Unreachable(f"{error.message} (what it measures goes on: primetime fleet resume)") from None
+                how.tell(f"{error.message}; trying again")
+                how.pause(PATIENCE_S)
+            given = recall(given.record)  # what was done before it failed counts
+        return given.campaign
+
+
+def attend(device: FleetDevice, given: Assignment, how: Attending) -> tuple[Assignment, Answer]:
+    """Visit a board that was prepared and note what it says; {} for one that does not know us."""
+    if not given.command:
+        return given, {}
+    try:
+        found = visit(device, given)
+    except CommandFailed as error:
+        how.tell(f"it does not know primetime any more ({error.message})")
+        return given, {}
+    return note(given, found, how), found
+
+
+def visit(device: FleetDevice, given: Assignment) -> Answer:
+    """Ask how it stands; the campaign, where the board sends it, replaces our copy as a whole.
+
+    Raises Unreachable, CommandFailed.
+    """
+    make_directory(given.campaign.parent)
+    there = str(given.there(HOME))
+    with tempfile.TemporaryDirectory(dir=given.campaign.parent, prefix=".fetching-") as directory_:
+        stream = Path(directory_, "stream")
+        with stream.open("wb") as out:
+            Ssh(device).receive([*given.command, "board", "visit", there, "--fetch"], out, VISIT_LIMIT_S)
+        with stream.open("rb") as lines:
+            answer = answer_in(device, lines)
+            if answer["bytes"]:
+                copy = Path(directory_, given.campaign.name)
+                copy_rest(device, lines, copy, answer)
+                copy.rename(given.campaign)
+                give_to_user(given.campaign)
+    return answer
+
+
+def answer_in(device: FleetDevice, lines: IO[bytes]) -> Answer:
+    """Find the answer behind what a login shell may have said."""
+    for line in lines:
+        if line.startswith(MARK):
+            answer: Answer = json.loads(line.removeprefix(MARK))
+            return answer
+    raise Unreachable(f"{device.name} was cut off before it answered")
+
+
+def copy_rest(device: FleetDevice, source: IO[bytes], copy: Path, answer: Answer) -> None:
+    """Write what follows the answer to a file. Unreachable when it is not all there."""
+    digest = sha256()
+    with copy.open("wb") as out:
+        while chunk := source.read(CHUNK):
+            digest.update(chunk)
+            out.write(chunk)
+        out.flush()
+        os.fsync(out.fileno())
+    if digest.hexdigest() != answer["sha256"]:
+        raise Unreachable(f"{device.name} was cut off while it sent its campaign")
+
+
+def note(given: Assignment, found: Answer, how: Attending) -> Assignment:
+    """Remember what a visit showed."""
+    state = found["state"] or given.state
+    finished = not found["running"] and found["state"] not in ("", CampaignState.RUNNING)
+    wait_s = found["next_s"] + SLACK_S if found["running"] else 0.0
+    if found["running"] and found["stage"] != PREPARING:
+        progress = f"{found['done']} of {found['planned']} planned trials; " if found["planned"] else ""
+        how.tell(f"{progress}next visit in {wait_s:.0f} s")
+    if finished:
+        how.tell(f"{found['state']}: {found['done']} of {found['planned']} trials; {given.campaign}")
+    return remember(replace(given, state=state, finished=finished, next_visit=time.time() + wait_s))
+
+
+def launch(device: FleetDevice, given: Assignment, how: Attending) -> None:
+    """Push what the board lacks, start the campaign or go on with it, and close the connection."""
+    with tempfile.TemporaryDirectory(prefix="primetime-bundle-") as here, open_board(device) as board:
+        command = prepare(board, Path(here, "primetime.pyz"), how.tell)
+        given = remember(replace(given, command=command))
+        errand = {
+            "study": given.study,
+            "device": device.name,
+            "open_s": max(OPEN_S, LOGINS * board.login_s),
+            "facts": {"fleet.address": device.address, **({"fleet.meter": device.meter} if device.meter else {})},
+        }
+        start = [*command, "board", "start", str(given.there(HOME))]
+        board.ssh.run(start, stdin=json.dumps(errand).encode())
+    how.tell("started; the connection is closed")
+    remember(replace(given, next_visit=time.time() + STARTING_S))
+
+
+def failure(device: FleetDevice, found: Answer) -> PrimetimeError:
+    """What the board said at the end of a run that did not finish, as the same kind of error here."""
+    words, hint = last_words(found["said"])
+    hint = hint or "mend it, then: primetime fleet resume"
+    if found["exit_code"] == USER_MISTAKE:
+        return UserError(f"{device.name}: {words}", hint)
+    if found["exit_code"] is None:
+        return PrimetimeError(f"{device.name}: it was started {STARTS} times and died each time ({words})")
+    return PrimetimeError(f"{device.name}: it ended with exit code {found['exit_code']}: {words}; {hint}")
+
+
+def last_words(said: str) -> tuple[str, str]:
+    """The last sentence and hint of a log."""
+    words = hint = ""
+    for line in said.splitlines():
+        if line.startswith(SENTENCE):
+            words, hint = line.removeprefix(SENTENCE), ""
+        elif line.startswith(HINT):
+            hint = line.removeprefix(HINT)
+    lines = said.split("\n")
+    return words or next((line for line in reversed(lines) if line.strip()), "it said nothing"), hint

@@ -1,0 +1,35 @@
+"""`doctor` on a board: what it can run, found by trying there."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from primetime.errors import PrimetimeError
+from primetime.fleet.board import Tell, open_board, prepare
+from primetime.fleet.fleet_file import FleetDevice
+
+DOCTOR_LIMIT_S = 3600.0  # every kind of guest is booted once, perhaps under emulation
+
+Examined = dict[str, Any]  # see cli/doctor.py: {"facts": {name: value}, "environments": [...]}
+
+
+def examine(device: FleetDevice, tell: Tell) -> Examined:
+    """Run doctor on a board. UserError, Unreachable, CommandFailed."""
+    with tempfile.TemporaryDirectory(prefix="primetime-bundle-") as here, open_board(device) as board:
+        command = prepare(board, Path(here, "primetime.pyz"), tell)
+        tell("trying what it can run")
+        outcome = board.ssh.run([*command, "doctor", "--json"], timeout_s=DOCTOR_LIMIT_S)
+    return examined(device, outcome.stdout.decode(errors="replace"))
+
+
+def examined(device: FleetDevice, said: str) -> Examined:
+    """Read doctor's answer behind what a login shell may have said."""
+    _, brace, rest = f"\n{said}".partition("\n{")
+    try:
+        found: Examined = json.loads(brace + rest)
+    except ValueError:
+        raise PrimetimeError(f"{device.name}: doctor's answer cannot be read: {said[-200:]!r}") from None
+    return found

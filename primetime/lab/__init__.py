@@ -1,0 +1,1 @@
+"""No device at hand: emulated boards with KVM inside, over SSH like real ones; they say nothing about speed."""

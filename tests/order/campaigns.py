@@ -1,0 +1,74 @@
+"""Campaigns on a fake device: what the tests of order share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from primetime.campaign.fake_device import FakeDevice
+from primetime.campaign.runner import Run, Runner
+from primetime.campaign.visits import Visits
+from primetime.environments import environment
+from primetime.model import (
+    CampaignState,
+    EnvironmentSpec,
+    Event,
+    LimitSpec,
+    Pace,
+    Point,
+    Scalar,
+    Stopping,
+    Study,
+    Usability,
+    Usable,
+    VolumeSpec,
+)
+from primetime.store import CampaignFile
+from primetime.workloads import workload
+
+BLOCKS = 3
+Settings = Mapping[str, Scalar]
+
+
+def made_study(settings: Mapping[str, Settings], points: int = 2) -> Study:
+    member = workload("fake")
+    names = [f"work-{number}" for number in range(points)]
+    return Study(
+        name="made",
+        title="made for a test",
+        quick=True,
+        baseline="native",
+        environments=tuple(EnvironmentSpec(label, "fake", given) for label, given in settings.items()),
+        points=tuple(Point(name, "fake", member.check(name, {})) for name in names),
+        limits=LimitSpec(1, 2**28, "guest", 0),
+        volume=VolumeSpec("image", "/nowhere", 2**26),
+        stopping=Stopping(BLOCKS, BLOCKS, 0.05, 3600.0),
+        pace=Pace(0.0, 0.0, 0.0, 0.0),
+        peer="",
+        margins={"default": 0.05},
+    )
+
+
+class Campaign:
+    """A campaign on a fake device, run as far as it goes."""
+
+    def __init__(self, path: Path, study: Study) -> None:
+        self.study = study
+        self.device = FakeDevice()
+        self.members = {spec.label: environment(spec) for spec in study.environments}
+        self.events: list[Event] = []
+        self.visits: Visits | None = None
+        self.file = CampaignFile.create(path, study, 7, "fake")
+        for point in study.points:
+            self.file.add_point(point, workload("fake").primary(point))
+        for label, member in self.members.items():
+            self.file.add_environment(member.spec, label, Usability("fake", Usable.YES))
+
+    def run(self, usability: Mapping[str, Usability] | None = None, resumed: bool = False) -> CampaignState:
+        found = {label: Usability("fake", Usable.YES) for label in self.members} | dict(usability or {})
+        run = Run(self.file, self.study, self.device, self.members, found, self.events.append, self.visits)
+        return Runner(run).carry_out(resumed)
+
+    def done(self) -> list[tuple[object, ...]]:
+        rows = self.file.rows("SELECT block, environment, point FROM trials WHERE status = 'done' ORDER BY trial")
+        return [tuple(row) for row in rows]

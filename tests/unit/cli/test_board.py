@@ -1,0 +1,47 @@
+"""What `primetime fleet` asks of a board: the answer in one line, and the campaign behind it."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+
+import pytest
+from made_campaign import Making, make_campaign
+
+from primetime.campaign.job import Job
+from primetime.campaign.visits import count
+from primetime.cli.board import visit
+from primetime.fleet.carry_out import answer_in, copy_rest
+from primetime.fleet.fleet_file import FleetDevice
+
+X86 = FleetDevice("x86", "127.0.0.1")
+
+
+def said(capfdbinary: pytest.CaptureFixture[bytes]) -> io.BytesIO:
+    return io.BytesIO(capfdbinary.readouterr().out)
+
+
+def test_a_controller_understands_a_board(tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    campaign = make_campaign(tmp_path / "made.sqlite", Making(blocks=1))
+    visit(Job(campaign), fetch=True)
+    source = said(capfdbinary)
+    answer = answer_in(X86, source)
+    copy_rest(X86, source, tmp_path / "here", answer)
+    assert answer["state"] == "stopped: blocks"
+    assert answer["bytes"] == (tmp_path / "here").stat().st_size
+    assert count(campaign) == 1, "the visit is noted"
+    assert not Job(campaign).beside("copy").exists()
+
+
+def test_a_board_that_was_given_nothing_says_so(tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    visit(Job(tmp_path / "home" / "none.sqlite"), fetch=True)
+    answer = json.loads(said(capfdbinary).getvalue().removeprefix(b"primetime-visit "))
+    assert (answer["begun"], answer["running"], answer["bytes"]) == (False, False, 0)
+
+
+def test_without_being_asked_nothing_is_sent(tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    campaign = make_campaign(tmp_path / "made.sqlite", Making(blocks=1))
+    visit(Job(campaign), fetch=False)
+    assert len(said(capfdbinary).getvalue().splitlines()) == 1
+    assert not Job(campaign).beside("copy").exists()

@@ -1,0 +1,180 @@
+"""Kata's configuration, what the settings may be together, and what is undone; a real Kata needs KVM."""
+
+from __future__ import annotations
+
+import socket
+import tomllib
+from pathlib import Path
+from typing import cast
+
+import pytest
+
+from primetime.environments import environment
+from primetime.environments.kata import version_in
+from primetime.environments.kata_config import (
+    KataChoice,
+    cache_annotations,
+    drop_in,
+    find_installation,
+    write_configuration,
+)
+from primetime.environments.kata_container import open_flags, root_device
+from primetime.environments.kata_leftovers import kata_acts, still_there
+from primetime.environments.syslog import reading_syslog
+from primetime.errors import UserError
+from primetime.host.undo import open_ledger
+from primetime.model import EnvironmentSpec, Limits, Scalar
+
+LIMITS = Limits(2, (2, 3), 512 << 20, 0)
+
+
+def choice(**changed: str) -> KataChoice:
+    values = {"hypervisor": "qemu", "snapshotter": "devmapper", "shared_fs": "none", "cache": "safe", "runtime": "auto"}
+    return KataChoice(**{**values, **changed}, install="/nowhere")
+
+
+def written(given: KataChoice, section: str) -> dict[str, object]:
+    content = tomllib.loads(drop_in(given, LIMITS, 120.0))
+    hypervisor: dict[str, object] = content["hypervisor"][section]
+    return hypervisor
+
+
+def install(root: Path, *names: str) -> None:
+    for name in names:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text('[hypervisor.qemu]\nkernel = "/opt/kata/share/vmlinux"\n')
+
+
+def test_the_sum_that_kata_makes_is_the_campaigns() -> None:
+    hypervisor = written(choice(), "qemu")
+    assert (hypervisor["default_memory"], hypervisor["default_vcpus"], hypervisor["default_maxvcpus"]) == (512, 2, 2)
+
+
+def test_a_block_root_is_really_a_block_device_past_the_hosts_cache() -> None:
+    hypervisor = written(choice(), "qemu")
+    assert hypervisor["disable_block_device_use"] is False
+    assert hypervisor["shared_fs"] == "none"
+    assert hypervisor["block_device_cache_set"] is True
+    assert hypervisor["block_device_cache_direct"] is True
+    assert hypervisor["block_device_cache_noflush"] is False
+
+
+def test_firecracker_is_told_by_annotation_because_it_reads_nothing_else() -> None:
+    given = choice(hypervisor="fc")
+    hypervisor = written(given, "firecracker")
+    assert hypervisor["block_device_cache_direct"] is False
+    assert set(cast(list[str], hypervisor["enable_annotations"])) >= {"block_device_cache_set"}
+    assert "io.katacontainers.config.hypervisor.block_device_cache_set=true" in cache_annotations(given)
+    assert "io.katacontainers.config.hypervisor.block_device_cache_noflush=false" in cache_annotations(given)
+
+
+def test_katas_own_cache_and_virtio_fs_say_nothing_of_the_cache() -> None:
+    assert cache_annotations(choice(cache="kata-default")) == []
+    shared = choice(snapshotter="overlayfs", shared_fs="virtio-fs")
+    assert cache_annotations(shared) == []
+    assert written(shared, "qemu")["disable_block_device_use"] is True
+
+
+def test_unsafe_tells_the_hypervisor_to_drop_flushes() -> None:
+    assert "io.katacontainers.config.hypervisor.block_device_cache_noflush=true" in cache_annotations(
+        choice(cache="unsafe")
+    )
+
+
+def test_everything_of_katas_goes_into_the_boots_cgroup() -> None:
+    content = tomllib.loads(drop_in(choice(), LIMITS, 360.0))
+    assert content["runtime"]["sandbox_cgroup_only"] is True
+    assert content["agent"]["kata"]["dial_timeout"] == 360
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"snapshotter": "overlayfs"}, "virtio-fs"),
+        ({"hypervisor": "fc", "shared_fs": "virtio-fs"}, "Firecracker has no shared file system"),
+        ({"hypervisor": "fc", "snapshotter": "overlayfs", "shared_fs": "virtio-fs"}, "Firecracker"),
+        ({"hypervisor": "dragonball", "runtime": "go"}, "Rust runtime"),
+    ],
+)
+def test_settings_that_cannot_stand_together_are_refused(settings: dict[str, Scalar], words: str) -> None:
+    with pytest.raises(UserError, match=words) as caught:
+        environment(EnvironmentSpec("k", "kata", settings))
+    assert caught.value.hint
+
+
+def test_the_printed_name_is_never_just_kata() -> None:
+    named = environment(EnvironmentSpec("kata", "kata", {"hypervisor": "fc", "cache": "kata-default"})).printed_name()
+    assert named == "kata (fc, devmapper, none, cache kata-default)"
+
+
+def test_both_runtimes_are_found_and_the_rust_one_is_preferred(tmp_path: Path) -> None:
+    given = KataChoice("qemu", "devmapper", "none", "safe", "auto", str(tmp_path))
+    assert find_installation(given) is None
+    defaults = "share/defaults/kata-containers"
+    install(tmp_path, "bin/containerd-shim-kata-v2", f"{defaults}/configuration-qemu.toml")
+    found = find_installation(given)
+    assert found is not None
+    assert (found.runtime, found.shims) == ("go", tmp_path / "bin")
+    rust = f"{defaults}/runtime-rs/configuration-qemu-runtime-rs.toml"
+    install(tmp_path, "runtime-rs/bin/containerd-shim-kata-v2", rust)
+    found = find_installation(given)
+    assert found is not None
+    assert (found.runtime, found.configuration) == ("rust", tmp_path / rust)
+
+
+def test_the_installations_file_is_copied_and_ours_lies_beside_it(tmp_path: Path) -> None:
+    install(tmp_path / "i", "bin/containerd-shim-kata-v2", "share/defaults/kata-containers/configuration-qemu.toml")
+    found = find_installation(KataChoice("qemu", "devmapper", "none", "safe", "go", str(tmp_path / "i")))
+    assert found is not None
+    main = write_configuration(tmp_path / "b", found, "[runtime]\n")
+    assert main.read_text() == f'[hypervisor.qemu]\nkernel = "{tmp_path}/i/share/vmlinux"\n', "it lies elsewhere"
+    assert [path.name for path in (tmp_path / "b/config.d").iterdir()] == ["50-primetime.toml"]
+
+
+def test_without_an_installation_it_says_what_mends_it() -> None:
+    found = environment(EnvironmentSpec("k", "kata", {"install": "/nowhere", "snapshotter": "overlayfs",
+                                                      "shared_fs": "virtio-fs"})).missing()  # fmt: skip
+    assert found is not None
+    assert found.remedy
+
+
+def test_what_lies_under_the_root_is_read_from_the_mounts() -> None:
+    assert root_device("/dev/sda / ext4 rw,relatime 0 0\nproc /proc proc rw 0 0\n") == "sda"
+    assert root_device("kataShared / virtiofs rw,relatime 0 0\n") == ""
+
+
+def test_flags_of_an_open_file_are_octal() -> None:
+    assert open_flags("pos:\t0\nflags:\t02140002\nmnt_id:\t9\n") == 0o2140002
+
+
+def test_a_sandboxes_entries_are_undone_and_nobody_elses(tmp_path: Path) -> None:
+    (tmp_path / "vc/sbs/theirs").mkdir(parents=True)
+    acts = kata_acts("b7", tmp_path)
+    ledger = open_ledger(tmp_path / "ledger")
+    for act in acts:
+        ledger.record(act)
+    (tmp_path / "vc/sbs/b7").mkdir()
+    (tmp_path / "kata-containers/shared/sandboxes/b7/mounts").mkdir(parents=True)
+    assert len(still_there("b7", tmp_path)) == 2
+    ledger.replay()
+    assert still_there("b7", tmp_path) == []
+    assert (tmp_path / "vc/sbs/theirs").exists()
+    assert not (tmp_path / "kata-containers").exists()
+
+
+def test_the_version_is_found_among_the_shims_words() -> None:
+    words = "Kata Containers containerd shim (Golang): id: io.containerd.kata.v2, version: 4.1.0, commit: 7c6ba40c"
+    assert version_in(words) == "4.1.0"
+
+
+def test_what_is_said_on_the_log_socket_is_kept(tmp_path: Path) -> None:
+    where = tmp_path / "log"
+    kind = socket.SOCK_DGRAM
+    with (
+        reading_syslog(open_ledger(tmp_path), tmp_path / "words", where),
+        socket.socket(socket.AF_UNIX, kind) as sender,
+    ):
+        sender.connect(str(where))
+        sender.send(b"<11>kata: failed\n")
+    assert (tmp_path / "words").read_bytes() == b"<11>kata: failed\n"
+    assert not where.exists()

@@ -1,0 +1,105 @@
+"""ssh's argv, what a remote shell sees, and what is made of ssh's own words."""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from primetime.errors import Unreachable, UserError
+from primetime.fleet.fleet_file import FleetDevice
+from primetime.fleet.ssh import Ssh, accepting, explained, forgetting, quoted, remote_words
+from primetime.host.process import find_program
+
+PLAIN = FleetDevice("porch", "porch")
+FULL = FleetDevice("x86", "127.0.0.1", 40221, "root", "/keys/id", "/keys/known")
+needs_ssh = pytest.mark.skipif(find_program("ssh") is None, reason="there is no ssh here")
+
+
+@needs_ssh
+def test_host_keys_are_checked_and_nothing_is_asked() -> None:
+    argv = Ssh(PLAIN).argv(["true"])
+    assert "StrictHostKeyChecking=yes" in argv
+    assert "BatchMode=yes" in argv
+    assert argv[-3:] == ["--", "porch", "true"]
+    assert "-p" not in argv, "ssh's own configuration decides what the fleet file leaves out"
+    assert not any(word.startswith(("IdentityFile", "UserKnownHostsFile")) for word in argv)
+
+
+@needs_ssh
+def test_what_the_fleet_file_says_is_passed_on() -> None:
+    argv = Ssh(FULL, control="/run/s").argv(["true"])
+    assert argv[argv.index("-p") + 1] == "40221"
+    assert argv[argv.index("-S") + 1] == "/run/s"
+    assert 'IdentityFile="/keys/id"' in argv
+    assert 'UserKnownHostsFile="/keys/known"' in argv
+    assert argv[-3:] == ["--", "root@127.0.0.1", "true"]
+
+
+@needs_ssh
+def test_ssh_reads_the_options_as_they_are_meant() -> None:
+    """`ssh -G` says what ssh makes of an argv, and connects nowhere."""
+    odd = FleetDevice("odd", "127.0.0.1", 40221, "root", "/keys/my id%h", "/keys/known hosts")
+    argv = [word for word in Ssh(odd).argv([]) if word]
+    said = subprocess.run([argv[0], "-G", "-F", "none", *argv[1:]], capture_output=True, text=True, check=True).stdout
+    lines = said.splitlines()
+    assert "port 40221" in lines
+    assert "user root" in lines
+    assert "userknownhostsfile /keys/known hosts" in lines
+    assert "stricthostkeychecking true" in lines
+    assert any(line.startswith("identityfile /keys/my id%") for line in lines)
+
+
+@given(st.lists(st.text(st.characters(blacklist_characters="\0", codec="utf-8"), max_size=20), min_size=1, max_size=5))
+def test_a_remote_shell_sees_the_argv_as_it_was(argv: list[str]) -> None:
+    assert shlex.split(remote_words(argv)) == argv
+
+
+def test_a_real_shell_sees_it_too() -> None:
+    argv = ["printf", "%s|", "a b", "$HOME", "`id`", "'", '"', "; rm x", "*", "\n", ""]
+    said = subprocess.run(["sh", "-c", remote_words(argv)], capture_output=True, check=True).stdout
+    assert said.decode() == "".join(f"{word}|" for word in argv[2:])
+
+
+def test_a_path_for_sshs_configuration() -> None:
+    assert quoted('/a b/%h"c\\') == '"/a b/%%h\\"c\\\\"'
+
+
+UNKNOWN = """No ED25519 host key is known for [127.0.0.1]:40221 and you have requested strict checking.
+Host key verification failed."""
+CHANGED = """@@@@@@@@@@@@@@@@@
+@    WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED!     @
+@@@@@@@@@@@@@@@@@
+Host key for [127.0.0.1]:40221 has changed and you have requested strict checking.
+Host key verification failed."""
+
+
+@pytest.mark.parametrize(
+    ("said", "kind", "words", "hint"),
+    [
+        (UNKNOWN, UserError, "x86: the host key of 127.0.0.1 is not known", accepting(FULL)),
+        (CHANGED, UserError, "is not the one that is known", forgetting(FULL)),
+        ("root@127.0.0.1: Permission denied (publickey).", UserError, "does not let us in", "ssh-copy-id -p 40221"),
+        ("ssh: Could not resolve hostname porsch: Name or service not known", UserError, "porsch", "[devices.x86]"),
+        ("ssh: connect to host 127.0.0.1 port 40221: Connection refused", Unreachable, "x86 does not answer", ""),
+        ("client_loop: send disconnect: Broken pipe", Unreachable, "x86 does not answer", ""),
+        ("", Unreachable, "without a word", ""),
+    ],
+)
+def test_what_ssh_says_is_explained(said: str, kind: type[Exception], words: str, hint: str) -> None:
+    error = explained(FULL, said)
+    assert type(error) is kind
+    assert words in error.message
+    if isinstance(error, UserError):
+        assert hint in error.hint
+
+
+def test_the_command_that_accepts_a_host_key_is_exact() -> None:
+    assert accepting(FULL) == (
+        "ssh -o StrictHostKeyChecking=ask -o UserKnownHostsFile=/keys/known -p 40221 -i /keys/id root@127.0.0.1 true"
+    )
+    assert accepting(PLAIN) == "ssh -o StrictHostKeyChecking=ask porch true"
+    assert forgetting(FULL) == "ssh-keygen -f /keys/known -R '[127.0.0.1]:40221'"

@@ -1,0 +1,80 @@
+"""fleet.toml is somebody's file: ours is one table, all else stays byte for byte."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from primetime.errors import UserError
+from primetime.lab.fleet_file import Value, add_to_fleet, with_entry
+
+ENTRY: dict[str, Value] = {
+    "address": "127.0.0.1",
+    "port": 20001,
+    "identity": '/a "b"/id',
+    "power_cut": ["primetime", "lab", "kill", "x86"],
+}
+OTHERS = '# my boards\r\n[devices.pi]\naddress = "pi.local"   # the real one\n\n[meters]\nplug = "é"\n'
+
+
+def test_a_file_is_made_where_there_is_none(tmp_path: Path) -> None:
+    path = tmp_path / "fleet.toml"
+    assert add_to_fleet(path, "x86", ENTRY)
+    assert tomllib.loads(path.read_text()) == {"devices": {"x86": ENTRY}}
+
+
+@pytest.mark.parametrize("others", [OTHERS, OTHERS.rstrip("\n"), "title = 1\n", "[devices]\n"])
+def test_everything_else_stays(tmp_path: Path, others: str) -> None:
+    path = tmp_path / "fleet.toml"
+    path.write_bytes(others.encode())
+    add_to_fleet(path, "x86", ENTRY)
+    assert path.read_bytes().startswith(others.encode())
+    assert tomllib.loads(path.read_text())["devices"]["x86"] == ENTRY
+
+
+def test_a_second_time_changes_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "fleet.toml"
+    path.write_bytes(OTHERS.encode())
+    add_to_fleet(path, "x86", ENTRY)
+    before = path.read_bytes()
+    assert not add_to_fleet(path, "x86", ENTRY)
+    assert path.read_bytes() == before
+
+
+def test_only_what_differs_is_brought_up_to_date() -> None:
+    text = f'{OTHERS}[devices.x86]\nmeter = "plug" # mine\nport=1\naddress = "127.0.0.1"  # kept\n[tail]\nport = 1\n'
+    after = with_entry(text, "x86", ENTRY)
+    assert after.startswith(f"{OTHERS}[devices.x86]\n")
+    assert 'meter = "plug" # mine\nport = 20001\naddress = "127.0.0.1"  # kept\n[tail]\nport = 1\n' in after
+    assert tomllib.loads(after)["devices"]["x86"] == {"meter": "plug", **ENTRY}
+
+
+@pytest.mark.parametrize("header", ["[devices.x86]", '[devices."x86"]', "[ devices . x86 ] # a board"])
+def test_the_table_is_found_however_it_is_written(tmp_path: Path, header: str) -> None:
+    path = tmp_path / "fleet.toml"
+    path.write_text(f"{header}\nport = 1")
+    add_to_fleet(path, "x86", ENTRY)
+    assert tomllib.loads(path.read_text())["devices"]["x86"] == ENTRY
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("[devices.x86\n", "is not TOML"),
+        ("[devices]\nx86 = {port = 1}\n", "cannot be brought up to date"),
+        ("devices.x86.port = 1\n", "cannot be brought up to date"),
+        ("devices = 1\n", "cannot be brought up to date"),
+        ("[devices.x86]\npower_cut = [\n'a']\n", "cannot be brought up to date"),
+        ("# [devices.x86]\nbytes = '\udcff'\n", "cannot be read"),
+    ],
+)
+def test_what_cannot_be_edited_is_left_alone(tmp_path: Path, text: str, words: str) -> None:
+    path = tmp_path / "fleet.toml"
+    path.write_bytes(text.encode(errors="surrogateescape"))
+    before = path.read_bytes()
+    with pytest.raises(UserError, match=words) as error:
+        add_to_fleet(path, "x86", ENTRY)
+    assert error.value.hint
+    assert path.read_bytes() == before
