@@ -125,7 +125,8 @@ class Firecracker(Vmm):
 
     def argv(self, context: BootContext, stack: ExitStack) -> tuple[list[str], Places]:
         """Return the command line and where things lie; the jail is made where the study wants one."""
-        program, kernel = self.found().path, bootable_kernel(context.images)
+        program = self.found().path.resolve()  # the jailer names its chroot after what a link leads to
+        kernel = bootable_kernel(context.images)
         if not self.values["jailer"]:
             places = unjailed(context, kernel)
             return [str(program), "--id", context.name, *firecracker_words(places, self.values)], places

@@ -64,8 +64,10 @@ settle_limit = "0s"
 """
 
 
-def firecracker_for(machine: str) -> Path:
-    """A real firecracker for a board; the test is skipped without one."""
+@pytest.fixture
+def firecracker(kind: str) -> Path:
+    """A real firecracker for a board; without one the test is skipped, before a board is made."""
+    machine = MACHINE[kind]
     directory = os.environ.get(TOOLS)
     path = Path(directory, machine, "firecracker") if directory else None
     if (path is None or not path.is_file()) and machine == platform.machine():
@@ -82,9 +84,8 @@ def entries(images: GuestImages) -> list[Path]:
     return [images.disk.parent, images.kernel_image.parent, images.initrd.parent]
 
 
-def prepared(lent: Lent, machine: str, tmp_path: Path) -> None:
+def prepare(lent: Lent, machine: str, firecracker: Path, tmp_path: Path) -> None:
     """Put the bundle, the images and firecracker on the board."""
-    firecracker = firecracker_for(machine)
     images = build_guest_images(Cache(), machine, {}, print)
     write_bundle(tmp_path / "primetime.pyz")
     names = [str(path.relative_to("/")) for path in entries(images)]
@@ -108,8 +109,8 @@ def values(campaign: sqlite3.Connection, scope: str, name: str) -> dict[str, set
 
 
 @BOARDS
-def test_a_flush_reaches_the_host_or_does_not(lent: Lent, kind: str, tmp_path: Path) -> None:
-    prepared(lent, MACHINE[kind], tmp_path)
+def test_a_flush_reaches_the_host_or_does_not(firecracker: Path, lent: Lent, kind: str, tmp_path: Path) -> None:
+    prepare(lent, MACHINE[kind], firecracker, tmp_path)
     command = "cd /root && rm -f c.sqlite && python3 primetime.pyz run study.toml -o c.sqlite"
     print(lent.run(command, limit_s=RUN_LIMIT_S))
     path = tmp_path / "c.sqlite"
