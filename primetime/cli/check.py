@@ -21,11 +21,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def execute(options: argparse.Namespace) -> int:
     """Print the warnings; exit code 1 when one of them forbids a verdict."""
     try:
-        from primetime.analysis.checks import quality_warnings
-        from primetime.analysis.data import load
+        from primetime.analysis import analyse
     except ImportError:
         raise UserError("analysis is not part of this installation", "pip install 'primetime[analysis]'") from None
-    warnings = quality_warnings(load(options.campaign))
+    warnings = analyse(options.campaign).warnings
     print(as_json(warnings) if options.json else in_words(warnings))
     return FAILED if any(one.severity is Severity.FORBIDS for one in warnings) else DONE
 

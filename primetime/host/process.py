@@ -11,7 +11,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, Any
@@ -109,7 +109,8 @@ def spawn(argv: Sequence[str], spawning: Spawning) -> Iterator[subprocess.Popen[
         _end(child, spawning.stop_s)
         for stream in (child.stdin, child.stdout, child.stderr):
             if stream is not None:
-                stream.close()
+                with suppress(BrokenPipeError):  # what it did not read any more is lost with it
+                    stream.close()
 
 
 def _start(argv: Sequence[str], how: Spawning) -> subprocess.Popen[bytes]:

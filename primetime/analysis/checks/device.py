@@ -12,7 +12,6 @@ from primetime.model import QualityWarning, Severity
 AT_LIMIT = 0.95
 THROUGHPUT = "throughput"
 READS, WRITES = ("read", "randread"), ("write", "randwrite")
-STEADY_BLOCKS, STEADY_SPREAD, STEADY_DRIFT = 5, 0.20, 0.10
 WEAR = ("disk.device.life_time", "disk.device.pre_eol_info")
 
 

@@ -62,10 +62,11 @@ def short(found: Differences) -> Iterator[str]:
     for name, words in named.items():
         if name in found:
             yield f"{words} {found[name]}"
-    for prefix, words in ((CONFIG, "build options"), (MITIGATION, "mitigations")):
+    for prefix, words in ((CONFIG, "build option"), (MITIGATION, "mitigation")):
         names = [name.removeprefix(prefix) for name in found if name.startswith(prefix) and name not in named]
         if names:
-            yield f"{len(names)} {words} ({', '.join(names[:3])}{', …' if len(names) > 3 else ''})"
+            listed = ", ".join(names[:3]) + (", …" if len(names) > 3 else "")
+            yield f"{len(names)} {words}{'s' if len(names) > 1 else ''} ({listed})"
 
 
 def network_points(data: CampaignData) -> list[str]:

@@ -154,7 +154,8 @@ def rebooted(data: CampaignData) -> Iterator[QualityWarning]:
     """The host was restarted in between: a level of its own, recorded."""
     starts = {str(value) for values in boot_values(data, "host.boot_id").values() for value in values}
     if len(starts) > 1:
-        sentence = f"the host was rebooted {len(starts) - 1} times during the campaign"
+        times = "once" if len(starts) == 2 else f"{len(starts) - 1} times"
+        sentence = f"the host was rebooted {times} during the campaign"
         yield QualityWarning("host-rebooted", Severity.NOTE, CAMPAIGN, sentence, {"starts": float(len(starts))})
 
 

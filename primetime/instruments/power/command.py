@@ -23,7 +23,8 @@ from primetime.instruments.power.base import TOTAL, WATTS, Meter, Place, PowerCh
 from primetime.instruments.power.lines import CLOCK, RATE, check_clock, moment, watts
 from primetime.model import Params
 
-SILENCE_S = 3.0
+SILENCE_S, START_S = 3.0, 30.0  # between lines, and before the first: a busy board starts a program slowly
+WAIT_S = 0.5
 
 
 class CommandMeter(Meter):
@@ -38,6 +39,7 @@ class CommandMeter(Meter):
         self.stack = ExitStack()
         self.child: subprocess.Popen[bytes] | None = None
         self.left = b""
+        self.quiet_until = 0.0
 
     def channels(self) -> tuple[PowerChannel, ...]:
         step, hz, accuracy = (self.number(key) for key in ("resolution", "hz", "accuracy"))
@@ -47,16 +49,19 @@ class CommandMeter(Meter):
         how = Spawning(stdout=subprocess.PIPE, stop_s=1.0)
         self.child = self.stack.enter_context(spawn(shlex.split(self.word("command")), how))
         self.left = b""
+        self.quiet_until = time.monotonic() + START_S
 
     def read(self) -> Sequence[Reading]:
         if self.child is None or self.child.stdout is None:
             raise OSError("the program does not run")
         pipe = self.child.stdout.fileno()
-        ready, _, _ = select.select([pipe], [], [], max(SILENCE_S, 3.0 / self.number("hz")))
-        if not ready:
-            raise OSError("the program prints nothing")
+        if not select.select([pipe], [], [], WAIT_S)[0]:
+            if time.monotonic() > self.quiet_until:
+                raise OSError("the program prints nothing")
+            return ()
         piece = os.read(pipe, 65536)
         arrived = time.monotonic()
+        self.quiet_until = arrived + max(SILENCE_S, 3.0 / self.number("hz"))
         if not piece:
             raise OSError("the program has ended")
         *lines, self.left = (self.left + piece).split(b"\n")

@@ -21,7 +21,7 @@ PREFIX = "power."
 LOAD = "load"
 LOAD_HZ, HURRIED_HZ = 10.0, 50.0  # the higher rate at load pulses, whose edges tell the meter's clock
 BUSY = Channel("busy", "CPU s", True)
-RETRY_S = 1.0
+RETRY_S, LONGEST_RETRY_S = 1.0, 30.0  # doubled while nothing comes: a meter that is gone must not load the host
 MOST_HELD = 2_000_000  # samples between two `chunks`: hours of the fastest meter here
 GARBAGE = (ValueError, LookupError)  # costs one reading; silence (OSError) costs the connection
 
@@ -42,7 +42,9 @@ class Recording:
     def run(self) -> None:
         """Open, read at the meter's own rate, open again after an error, until told to stop."""
         period = 1.0 / max(channel.hz for channel in self.meter.channels())
+        wait_s = RETRY_S
         while not self.stop.is_set():
+            before = self.taken
             try:
                 self.meter.open()
                 self.follow(period)
@@ -50,7 +52,8 @@ class Recording:
                 self.note(error)
             finally:
                 self.meter.close()
-            self.stop.wait(RETRY_S)
+            wait_s = RETRY_S if self.taken > before else min(2 * wait_s, LONGEST_RETRY_S)
+            self.stop.wait(wait_s)
 
     def follow(self, period: float) -> None:
         """Read at absolute deadlines."""

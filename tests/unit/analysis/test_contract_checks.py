@@ -237,7 +237,7 @@ def test_kernels_are_told_apart_by_what_is_known_of_them(sound: CampaignData) ->
         with_campaign_fact("guest.kernel.config.HZ", "250"),
     )
     found = next(one for one in quality_warnings(change(sound)) if one.id == "kernel-differs")
-    assert "HZ 250 against 1000, 1 mitigations (meltdown)" in found.sentence
+    assert "HZ 250 against 1000, 1 mitigation (meltdown)" in found.sentence
     assert found.figures["mitigation.meltdown"] == "PTI against Not affected"
 
 

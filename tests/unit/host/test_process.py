@@ -59,3 +59,11 @@ def test_placement_pins_the_child() -> None:
     cpu = min(os.sched_getaffinity(0))
     spawning = Spawning(placement=Placement(cpus=frozenset({cpu})))
     assert run(["nproc"], timeout_s=10, spawning=spawning).stdout == b"1\n"
+
+
+def test_a_program_that_ends_without_reading_is_no_error() -> None:
+    with spawn(["true"], Spawning(stdin=subprocess.PIPE)) as child:
+        assert child.stdin is not None
+        child.wait(30)
+        child.stdin.write(b"nobody reads this")
+    assert child.stdin.closed

@@ -297,6 +297,19 @@ def test_command_reads_lines_until_the_program_ends() -> None:
     assert found == [4.5, 4.6]
 
 
+def test_command_is_given_time_to_start_and_then_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("primetime.instruments.power.command.WAIT_S", 0.01)
+    made = meter(MeterSpec("own", "command", {"command": "sleep 60", "clock": "arrival"}))
+    made.open()
+    assert made.read() == ()
+    monkeypatch.setattr("primetime.instruments.power.command.START_S", 0.0)
+    made.close()
+    made.open()
+    with pytest.raises(OSError, match="prints nothing"):
+        made.read()
+    made.close()
+
+
 class Flaky(Meter):
     """Gives 5 W, garbage, then silence; comes back when it is opened again."""
 
