@@ -25,6 +25,7 @@ FIRST_SIGN_S = 15.0
 TRY_NUMBER = 60000  # names of trial boots; the boots of a campaign count from 1
 COMMAND_LIMIT_S = 30.0
 WORKING_KVM = "use a device whose CPU and firmware give Linux a working KVM"
+SILENT = "guest kernel: the guest kernel has printed nothing"  # what a KVM that only opens looks like
 REAL_DEVICE = "measure on a real device"
 
 
@@ -63,8 +64,10 @@ def try_environment(device: Device, environment: Environment, how: BootStart) ->
     if not no_kvm:
         with_kvm = boot_once(device, environment, how)
         # an emulator in an emulator tells nobody anything
-        if with_kvm.state is not Usable.NO or device.emulation() or not environment.emulable:
+        if with_kvm.state is not Usable.NO or device.emulation():
             return with_kvm
+        if not environment.emulable:
+            return replace(with_kvm, remedy=WORKING_KVM) if with_kvm.reason.startswith(SILENT) else with_kvm
         no_kvm = f"/dev/kvm opens, but a guest does not run on it ({with_kvm.reason})"
     if not environment.emulable:
         return Usability(environment.kind, Usable.NO, f"it needs KVM: {no_kvm}", WORKING_KVM)
