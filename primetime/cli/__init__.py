@@ -81,8 +81,19 @@ def dispatch(arguments: list[str]) -> int:
     module = import_module(f"primetime.cli.{MODULES.get(verb, verb)}")
     of_verb = Parser(prog=f"primetime {verb}", description=sentence({**VERBS, **UNLISTED}[verb]))
     module.configure(of_verb)
-    code: int = module.execute(of_verb.parse_args(arguments[1:]))
+    code: int = module.execute(parsed(of_verb, arguments[1:]))
     return code
+
+
+def parsed(parser: Parser, arguments: list[str]) -> argparse.Namespace:
+    """Parse, with a FLEET or FILE that may be left out also behind options, which argparse alone does not take.
+
+    A verb with verbs of its own has no such form: argparse says so by TypeError.
+    """
+    try:
+        return parser.parse_intermixed_args(arguments)
+    except TypeError:
+        return parser.parse_args(arguments)
 
 
 def sentence(words: str) -> str:

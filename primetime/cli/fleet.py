@@ -32,7 +32,9 @@ Outcomes = Mapping[str, Any]  # by device: what came of it, or a PrimetimeError
 def configure(parser: argparse.ArgumentParser) -> None:
     """Say what may be typed."""
     parser.add_argument("act", choices=("doctor", "run", "resume", "report"), help="what to do with the fleet")
-    parser.add_argument("fleet", nargs="?", type=Path, default=DEFAULT_FLEET, help="fleet file (default: %(default)s)")
+    parser.add_argument(
+        "fleet", nargs="?", type=Path, default=DEFAULT_FLEET, help=f"fleet file (default: {DEFAULT_FLEET})"
+    )
     parser.add_argument("--study", help=f"a shipped study's name or a .toml file (run: {DEFAULT_STUDY}; else any)")
     parser.add_argument("--device", action="append", default=[], help="only this device of the fleet; may be repeated")
     parser.add_argument("--smoke", action="store_true", help="run: every cell once, one-second trials, no verdicts")

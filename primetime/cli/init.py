@@ -69,7 +69,7 @@ workload = "start"            # time to the first process, and memory
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Say what may be typed."""
-    parser.add_argument("file", nargs="?", type=Path, default=Path("my.toml"), help="default: %(default)s")
+    parser.add_argument("file", nargs="?", type=Path, default=Path("my.toml"), help="default: my.toml")
 
 
 def execute(options: argparse.Namespace) -> int:

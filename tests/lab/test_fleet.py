@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -79,6 +79,10 @@ runtime = "8s"
 """
 
 
+FINISHED = b"""import sqlite3, sys
+for row in sqlite3.connect(sys.argv[1]).execute("SELECT started_at FROM trials WHERE status = 'done'"):
+    print(*row)
+"""
 THIN_DEVICE = "/dev/mapper/fleet-thin"
 MAKE_THIN = """
 set -e
@@ -154,13 +158,12 @@ def campaign(directory: Path) -> sqlite3.Connection:
     return sqlite3.connect(path)
 
 
-def done_on_board(lent: Lent) -> int:
-    """How many trials the board's newest campaign has finished, by its log; it disturbs, and is counted."""
-    try:
-        said = lent.run(f"cat {HOME}/*.log")
-    except CommandFailed:  # no campaign yet
-        return 0
-    return said.count("MB/s")
+def done_on_board(lent: Lent, directory: Path) -> int:
+    """How many trials the campaign has finished on the board, by its log; to look disturbs, and is counted."""
+    for record in directory.glob("runs/fleet/*/*.json"):
+        with suppress(CommandFailed):  # it has not begun
+            return lent.run(f"cat {HOME}/{record.stem}.sqlite.log").count("MB/s")
+    return 0
 
 
 @pytest.mark.parametrize(
@@ -206,7 +209,7 @@ def test_a_visit_inside_a_window_carries_its_warning(x86_board: Lent, tmp_path: 
         while not ended.wait(1.0):
             x86_board.run("true")
 
-    wait_for(lambda: done_on_board(x86_board) >= 2, controller)
+    wait_for(lambda: done_on_board(x86_board, directory) >= 2, controller)
     visitor = threading.Thread(target=come)
     visitor.start()
     time.sleep(30.0)
@@ -222,17 +225,18 @@ def test_a_visit_inside_a_window_carries_its_warning(x86_board: Lent, tmp_path: 
 def test_a_power_cut_costs_no_finished_trial(x86_board: Lent, tmp_path: Path) -> None:
     directory = only(x86_board, tmp_path, LONG)
     controller = started(directory, "run", "--study", "given.toml")
-    wait_for(lambda: done_on_board(x86_board) >= 3, controller)
+    wait_for(lambda: done_on_board(x86_board, directory) >= 3, controller)
     life.kill(x86_board.board)
     controller.kill()
     controller.communicate()
     life.up(x86_board.board, profile("x86"), fresh=False, progress=print)
-    finished = "SELECT block, environment, point, started_at FROM trials WHERE status = 'done'"
-    before = x86_board.run(f"cat {HOME}/*.log").count("MB/s")
-    assert before >= 3
-    run(directory, "resume")
+    [record] = directory.glob("runs/fleet/x86/*.json")
+    survived = x86_board.run(f"python3 - {HOME}/{record.stem}.sqlite", stdin=FINISHED).split()
+    assert len(survived) >= 3
+    run(directory, "resume", "--now")
     with campaign(directory) as sql:
-        cells = [row[:3] for row in sql.execute(finished)]
+        assert set(survived) <= {row[0] for row in sql.execute("SELECT started_at FROM trials WHERE status = 'done'")}
+        cells = list(sql.execute("SELECT block, environment, point FROM trials WHERE status = 'done'"))
         assert len(cells) == len(set(cells)) == 2 * 4
         assert "interrupted" in {row[0] for row in sql.execute("SELECT status FROM boots")}
         assert len(set(sql.execute("SELECT value FROM facts WHERE name = 'host.boot_id'"))) == 2

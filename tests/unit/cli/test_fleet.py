@@ -26,6 +26,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     ("argv", "said", "hint"),
     [
         (["run", "none.toml"], "there is no fleet file none.toml", "primetime lab up"),
+        (["run", "--study", "quick", "--smoke", "none.toml"], "there is no fleet file none.toml", "primetime lab up"),
         (["run", "--study", "quik"], "there is no study 'quik'", "shipped studies"),
         (["run", "--device", "pi5"], "has no device 'pi5'", "x86, pi4"),
         (["resume"], "no device of this fleet was given a study", "primetime fleet run"),
