@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +16,7 @@ SYSCTLS = (
     "vm/swappiness",
     "kernel/randomize_va_space",
 )
+EXIT_LIMIT_S = 20.0
 OURS = ("/run/primetime/b", "/run/primetime/peer")
 
 
@@ -58,7 +60,20 @@ def names(directory: Path) -> frozenset[str]:
 
 
 def our_processes() -> list[str]:
-    """Processes of a campaign: in a cgroup of ours, or with a path of ours on their command line."""
+    """Processes of a campaign: in a cgroup of ours, or with a path of ours on their command line.
+
+    A killed one that is still giving back its mounts and memory has no command line any more: it gets time for that.
+    """
+    deadline = time.monotonic() + EXIT_LIMIT_S
+    while True:
+        found = look()
+        if all(words for _, words in found) or time.monotonic() > deadline:
+            return [f"{pid} {words}" for pid, words in found]
+        time.sleep(0.02)
+
+
+def look() -> list[tuple[str, str]]:
+    """Number and first words of every such process now."""
     found = []
     for directory in Path("/proc").glob("[0-9]*"):
         try:
@@ -70,5 +85,5 @@ def our_processes() -> list[str]:
         if state in "ZX":  # ended: an orphan's exit code waits for init, and holds nothing else
             continue
         if "/primetime/" in groups or any(word.startswith(OURS) for word in words):
-            found.append(f"{directory.name} {' '.join(words[:6])}")
+            found.append((directory.name, " ".join(words[:6]).strip()))
     return found
