@@ -20,6 +20,7 @@ from primetime.fleet.ssh import Ssh, destination
 from primetime.host.ledger import RUN_DIRECTORY
 from primetime.images.bundle import write_bundle
 from primetime.images.cache import DEFAULT_ROOT, Cache
+from primetime.images.file_program import file_program
 from primetime.images.guest import GuestImages, build_guest_images
 from primetime.images.userland import interpreter
 
@@ -90,7 +91,8 @@ def prepare(board: Board, bundle: Path, tell: Tell) -> tuple[str, ...]:
     """
     images = build_guest_images(Cache(), board.machine, {}, lambda part: tell(f"finding {part} for {board.machine}"))
     board.ssh.run(board.argv(["mkdir", "-p", str(HOME), str(BOARD_CACHE)]))
-    for entry in entries(images):
+    program = file_program(Cache(), images.architecture)
+    for entry in (*entries(images), *([program.parent] if program else [])):  # the userland's name depends on it
         if push_entry(board.ssh, board.root, entry, BOARD_CACHE / entry.name):
             tell(f"pushed {entry.name}")
     digest = write_bundle(bundle)
