@@ -12,7 +12,8 @@ from primetime.images.cache import file_hash
 FILE_LIMIT_S = 600.0
 ENTRY_LIMIT_S = 7200.0  # a few hundred megabytes over a slow line
 QUICK_COMPRESSION = "gzip -1"  # a small board unpacks faster than it decrypts
-NAMING = (
+# the small file of an entry that holds the hashes of the rest, or is all of it
+NAMING = ("about.json", "initrd.img", "files")
     "about.json",
     "initrd.img",
     "files",
