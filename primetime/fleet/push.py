@@ -14,10 +14,6 @@ ENTRY_LIMIT_S = 7200.0  # a few hundred megabytes over a slow line
 QUICK_COMPRESSION = "gzip -1"  # a small board unpacks faster than it decrypts
 # the small file of an entry that holds the hashes of the rest, or is all of it
 NAMING = ("about.json", "initrd.img", "files")
-    "about.json",
-    "initrd.img",
-    "files",
-)  # the small file of an entry that holds the hashes of the rest, or is all of it
 
 
 def push_file(ssh: Ssh, root: Sequence[str], file: Path, there: PurePosixPath) -> bool:
