@@ -166,6 +166,7 @@ def done_on_board(lent: Lent, directory: Path) -> int:
     return 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "kind",
     [pytest.param("x86", marks=pytest.mark.required_environment), pytest.param("pi4", marks=pytest.mark.slow)],
