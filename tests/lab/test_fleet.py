@@ -169,7 +169,7 @@ def done_on_board(lent: Lent, directory: Path) -> int:
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "kind",
-    [pytest.param("x86", marks=pytest.mark.required_environment), pytest.param("pi4", marks=pytest.mark.slow)],
+    ["x86", "pi4"],
 )
 def test_a_whole_campaign_on_a_board_without_python(lent: Lent, kind: str, tmp_path: Path) -> None:
     """Native, runc and guests under the board's KVM with vhost-net, on a thin volume: silent, complete, all marked."""
