@@ -176,7 +176,7 @@ def launch(device: FleetDevice, given: Assignment, how: Attending) -> None:
         }
         start = [*command, "board", "start", str(given.there(HOME))]
         board.ssh.run(start, stdin=json.dumps(errand).encode())
-    how.tell("started; the connection is closed")
+    how.tell(f"{'going on' if given.state else 'started'}; the connection is closed")
     remember(replace(given, next_visit=time.time() + STARTING_S))
 
 

@@ -9,11 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from primetime.errors import UserError
-from primetime.host.process import find_program
 from primetime.images import debian
 from primetime.images.cache import Cache, file_hash
 from primetime.images.userland import listing_hash
-from primetime.images.vmlinux import extract_elf, kernel_version
+from primetime.images.vmlinux import can_extract, extract_elf, kernel_version
 
 FORMAT = 1
 PACKAGES = {"amd64": "linux-image-cloud-amd64", "arm64": "linux-image-arm64"}
@@ -84,15 +83,12 @@ def debian_kernel(cache: Cache, architecture: str) -> Kernel:
 
 
 def serves_as_guest(release: str) -> bool:
-    """Whether a kernel of this host has its image, its modules and every driver that guests here need.
-
-    Without zstd it is not even looked at: most images could not be unpacked, on a board of a fleet for example.
-    """
-    config = BOOT / f"config-{release}"
-    if host_image(release) is None or not (MODULES / release).is_dir() or not config.is_file():
+    """Whether a kernel of this host has an image we can unpack, its modules and every driver that guests here need."""
+    config, image = BOOT / f"config-{release}", host_image(release)
+    if image is None or not (MODULES / release).is_dir() or not config.is_file():
         return False
-    if find_program("zstd") is None:
-        return False
+    if not can_extract(image.read_bytes()):
+        return False  # on a board of a fleet, for example
     lines = config.read_text(encoding="utf-8").splitlines()
     return all(f"CONFIG_{name}=y" in lines or f"CONFIG_{name}=m" in lines for name in GUEST_NEEDS)
 

@@ -11,7 +11,7 @@ import re
 import struct
 import zlib
 
-from primetime.host.process import require_program, run
+from primetime.host.process import find_program, require_program, run
 
 ELF_MAGIC = b"\x7fELF"
 IMAGE_MAGIC = b"ARM\x64"  # at 0x38 of an arm64 Image (arch/arm64/booting.rst)
@@ -47,14 +47,25 @@ def is_plain_kernel(header: bytes) -> bool:
 
 def extract_elf(image: bytes) -> bytes | None:
     """Return the vmlinux inside a bzImage, or the Image inside a compressed one; None for what holds neither."""
+    inner = inflate(packed(image))
+    if is_bzimage(image):
+        return inner if inner is not None and inner.startswith(ELF_MAGIC) else None
+    return inner if inner is not None and is_plain_kernel(inner[:0x40]) else None
+
+
+def can_extract(image: bytes) -> bool:
+    """Whether this machine has what it takes to unpack a kernel image, as far as it is packed."""
+    return not packed(image).startswith(ZSTD_MAGIC) or find_program("zstd") is not None
+
+
+def packed(image: bytes) -> bytes:
+    """Return the part of an image that may be compressed: a bzImage's payload, else the whole."""
     if not is_bzimage(image):
-        inner = inflate(image) if image.startswith((GZIP_MAGIC, ZSTD_MAGIC)) else None
-        return inner if inner is not None and is_plain_kernel(inner[:0x40]) else None
+        return image
     setup_sectors = image[0x1F1] or 4
     offset, length = struct.unpack_from("<II", image, 0x248)
     start = (setup_sectors + 1) * SECTOR + offset
-    elf = inflate(image[start : start + length])
-    return elf if elf is not None and elf.startswith(ELF_MAGIC) else None
+    return image[start : start + length]
 
 
 def inflate(content: bytes) -> bytes | None:

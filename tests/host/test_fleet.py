@@ -143,6 +143,10 @@ def started(here: Path) -> subprocess.Popen[str]:
     return subprocess.Popen(argv, cwd=here, stdout=pipe, stderr=pipe, text=True, env=ENVIRONMENT)
 
 
+def job_pid(campaign: Path) -> int:
+    return int(json.loads(campaign.with_name(f"{campaign.name}.job").read_text())["pid"])
+
+
 def check_whole(here: Path, survived: list[tuple[object, ...]]) -> None:
     """Every cell is here once, and what had been measured before the cut is among them as it was."""
     [local] = here.glob("runs/self-tiny-*.sqlite")
@@ -280,6 +284,21 @@ def test_a_killed_controller_loses_nothing(served: sshd.Server, here: Path, idle
     assert (busy.returncode, "not finished" in busy.stderr) == (2, True), busy.stderr
     resumed = run("resume")
     assert resumed.returncode == 0, resumed.stderr
+    check_whole(here, survived)
+
+
+def test_a_lost_connection_and_a_dead_run_lose_nothing(server: sshd.Server, here: Path, idle: None) -> None:
+    with sshd.serving(server):
+        controller = started(here)
+        wait_for_trials(here, 1, controller)
+    campaign = board_campaign(here)
+    assert campaign is not None
+    os.kill(job_pid(campaign), signal.SIGKILL)  # as a reboot would
+    survived = done(campaign)
+    with sshd.serving(server):
+        _, said = controller.communicate(timeout=LIMIT_S)
+    assert controller.returncode == 0, said
+    assert "going on" in said
     check_whole(here, survived)
 
 

@@ -6,10 +6,11 @@ import bz2
 import gzip
 import lzma
 import struct
+from pathlib import Path
 
 import pytest
 
-from primetime.images.vmlinux import extract_elf, inflate, kernel_version
+from primetime.images.vmlinux import can_extract, extract_elf, inflate, kernel_version
 
 ELF = b"\x7fELF" + bytes(range(256)) * 40
 SIZE = struct.pack("<I", len(ELF))  # appended by the kernel's build, part of no format
@@ -50,6 +51,16 @@ def test_other_images_have_none_inside() -> None:
 
 def test_unknown_forms_are_not_guessed() -> None:
     assert inflate(b"\0" * 100) is None
+
+
+def test_only_zstd_needs_a_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("primetime.host.process.SEARCH_PATH", str(tmp_path))
+    zstd = b"\x28\xb5\x2f\xfd" + bytes(99)
+    assert can_extract(bzimage(gzip.compress(ELF)))
+    assert can_extract(ELF)
+    assert not can_extract(bzimage(zstd))
+    (tmp_path / "zstd").touch(0o755)
+    assert can_extract(bzimage(zstd))
 
 
 def test_versions() -> None:
