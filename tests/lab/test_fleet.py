@@ -166,10 +166,9 @@ def done_on_board(lent: Lent, directory: Path) -> int:
     return 0
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     "kind",
-    ["x86", "pi4"],
+    [pytest.param("x86", marks=pytest.mark.required_environment), pytest.param("pi4", marks=pytest.mark.slow)],
 )
 def test_a_whole_campaign_on_a_board_without_python(lent: Lent, kind: str, tmp_path: Path) -> None:
     """Native, runc and guests under the board's KVM with vhost-net, on a thin volume: silent, complete, all marked."""
@@ -241,6 +240,8 @@ def test_a_power_cut_costs_no_finished_trial(x86_board: Lent, tmp_path: Path) ->
         assert len(cells) == len(set(cells)) == 2 * 4
         assert "interrupted" in {row[0] for row in sql.execute("SELECT status FROM boots")}
         assert len(set(sql.execute("SELECT value FROM facts WHERE name = 'host.boot_id'"))) == 2
+    warnings = json.loads(run(directory, "report", "--json"))["warnings"]
+    assert "host-rebooted" in {one["id"] for one in warnings}
     left = x86_board.run("ls -A /var/lib/primetime/volume; ls /run/netns /sys/fs/cgroup/primetime 2>&1 || true")
     assert "primetime-volume" not in left
     assert left.count("No such file") == 2
