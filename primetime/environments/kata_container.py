@@ -6,6 +6,7 @@ A second proc and sysfs, writable, lie below /run in it: there the guest's own k
 from __future__ import annotations
 
 import os
+import stat
 from pathlib import Path
 
 from primetime.environments.containerd import DEVMAPPER
@@ -146,16 +147,23 @@ def root_device(mounts: str) -> str:
 
 def opened_directly(cgroup: Cgroup) -> bool:
     """Whether a process of the boot has a device-mapper disk open past the host's page cache."""
+    major = device_major(Path("/proc/devices").read_text(encoding="ascii"), "device-mapper")
     for pid in cgroup.pids():
         for descriptor in Path(f"/proc/{pid}/fd").glob("*"):
             try:
-                target = str(descriptor.readlink())
+                status = descriptor.stat()  # of what is open: in a jail its name says nothing
                 info = Path(f"/proc/{pid}/fdinfo/{descriptor.name}").read_text(encoding="ascii")
             except (FileNotFoundError, ProcessLookupError):
                 continue  # it was closed while we looked
-            if target.startswith(("/dev/dm-", "/dev/mapper/")) and open_flags(info) & os.O_DIRECT:
+            if stat.S_ISBLK(status.st_mode) and os.major(status.st_rdev) == major and open_flags(info) & os.O_DIRECT:
                 return True
     return False
+
+
+def device_major(devices: str, driver: str) -> int:
+    """The number of a block driver in /proc/devices; -1 when it is not there."""
+    rows = devices.partition("Block devices:")[2].split()
+    return next((int(number) for number, name in zip(rows[::2], rows[1::2], strict=True) if name == driver), -1)
 
 
 def open_flags(info: str) -> int:
