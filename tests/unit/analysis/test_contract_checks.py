@@ -9,9 +9,10 @@ import pytest
 from made_campaign import READ, STREAM, WRITE, Making, make_campaign
 
 from primetime.analysis.checks import quality_warnings
+from primetime.analysis.checks.storage import passes_direct_on
 from primetime.analysis.compare import compare
 from primetime.analysis.data import CampaignData, load
-from primetime.model import Fact, Point, Role, Severity, Verdict
+from primetime.model import EnvironmentSpec, Fact, Point, Role, Scalar, Severity, Verdict
 
 Change = Callable[[CampaignData], CampaignData]
 EXPECTED = {"host-cached", "memcpy-network", "few-blocks", "emulated"}
@@ -251,3 +252,19 @@ def test_at_the_devices_limit_the_cpu_per_unit_of_work_is_judged(sound: Campaign
     assert found["rate"].verdict is Verdict.NO_VERDICT
     assert "look at the CPU per unit of work" in found["rate"].reason
     assert found["cpu_per_gb"].primary
+
+
+@pytest.mark.parametrize(
+    ("kind", "settings", "passed"),
+    [
+        ("qemu", {}, True),
+        ("gvisor", {}, False),
+        ("kata", {}, True),
+        ("kata", {"cache": "unsafe"}, False),
+        ("kata", {"cache": "kata-default"}, False),
+        ("kata", {"hypervisor": "fc"}, False),
+        ("kata", {"snapshotter": "overlayfs", "shared_fs": "virtio-fs"}, False),
+    ],
+)
+def test_who_passes_direct_reads_and_writes_on(kind: str, settings: dict[str, Scalar], passed: bool) -> None:
+    assert passes_direct_on(EnvironmentSpec("e", kind, settings)) is passed
