@@ -17,6 +17,7 @@ import pytest
 from primetime.host.process import run
 from primetime.images.bundle import write_bundle
 from primetime.images.cache import Cache
+from primetime.images.file_program import file_program
 from primetime.images.guest import GuestImages, build_guest_images
 from primetime.images.tools import check_machine, find_tool
 from tests.lab.conftest import Lent
@@ -80,8 +81,10 @@ def firecracker(kind: str) -> Path:
 
 
 def entries(images: GuestImages) -> list[Path]:
-    """The cache's entries that a board needs to build nothing."""
-    return [images.disk.parent, images.kernel_image.parent, images.initrd.parent]
+    """The cache's entries that a board needs to build nothing; the userland's name depends on the file program."""
+    program = file_program(Cache(), images.architecture)
+    found = [images.disk.parent, images.kernel_image.parent, images.initrd.parent]
+    return [*found, program.parent] if program else found
 
 
 def prepare(lent: Lent, machine: str, firecracker: Path, tmp_path: Path) -> None:
