@@ -43,6 +43,11 @@ from primetime.model.metrics import (
     Metric,
     MetricKind,
 )
+from primetime.model.patterns import (
+    only_reads,
+    only_writes,
+    writing,
+)
 from primetime.model.plan import (
     Block,
     BootStatus,
@@ -144,4 +149,7 @@ __all__ = [
     "VisitOpened",
     "VolumeSpec",
     "Where",
+    "only_reads",
+    "only_writes",
+    "writing",
 ]

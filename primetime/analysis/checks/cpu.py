@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from primetime.analysis.checks.network import NETWORK_WORKLOADS
 from primetime.analysis.data import CampaignData
 from primetime.analysis.scope import CAMPAIGN, scope_of
 from primetime.analysis.told import boot_numbers, boot_values, campaign_fact, means, percent
@@ -11,7 +12,7 @@ from primetime.model import QualityWarning, Severity
 
 RESIDUAL = 0.05  # of busy
 OUTSIDE = 0.01  # of the environment's own CPU time
-WITH_PEER = ("netperf", "iperf3", "command")
+WITH_PEER = NETWORK_WORKLOADS | {"command"}
 CPU_METRICS = ("cpu_busy", "cpu_per_gb", "cpu_per_gbit", "cpu_per_million")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from made_campaign import READ, STREAM, WRITE, Making, make_campaign
@@ -124,18 +125,21 @@ CHECKS: list[tuple[str, Change]] = [
     ("foreign-packets", with_values("qemu", control_packets=1e6)),
     ("foreign-packets", both(with_values("qemu", control_packets=0.0), with_one_value("qemu", "control_packets", 5.0))),
     ("emulated", with_campaign_fact("machine.emulated", "x86")),
-    ("absorbed-writes", with_values("qemu", rate=1e8, drained_rate=5e7, work_bytes=1e8, environment_dirty_at_end=2e7)),
-    ("absorbed-writes", with_values("qemu", rate=1e8, drained_rate=5e7, work_bytes=1e8, dirty_guest_at_end=2e7)),
+    (
+        "absorbed-writes",
+        with_values("qemu", rate=1e8, drained_rate=5e7, written_bytes=1e8, environment_dirty_at_end=2e7),
+    ),
+    ("absorbed-writes", with_values("qemu", rate=1e8, drained_rate=5e7, written_bytes=1e8, dirty_guest_at_end=2e7)),
     (
         "not-durable",
         both(
             with_campaign_fact("disk.queue.write_cache", "write back"),
-            with_values("qemu", work_bytes=4096e3, writes_per_sync=1.0, disk_flushes=1.0, disk_written=1e9),
+            with_values("qemu", written_bytes=4096e3, writes_per_sync=1.0, disk_flushes=1.0, disk_written=1e9),
         ),
     ),
-    ("not-durable", with_values("qemu", work_bytes=4096e3, disk_written=10.0)),
-    ("not-durable", with_values("qemu", work_bytes=4096e3, disk_written=1e9, environment_dirty_at_end=4e6)),
-    ("absorbed-writes", with_values("qemu", rate=1e8, drained_rate=9e7, work_bytes=1e8, disk_written=2e7)),
+    ("not-durable", with_values("qemu", written_bytes=4096e3, disk_written=10.0)),
+    ("not-durable", with_values("qemu", written_bytes=4096e3, disk_written=1e9, environment_dirty_at_end=4e6)),
+    ("absorbed-writes", with_values("qemu", rate=1e8, drained_rate=9e7, written_bytes=1e8, disk_written=2e7)),
     ("host-rebooted", both(with_boot_fact("host.boot_id", "a"), with_boot_fact("host.boot_id", "b", "native"))),
     ("swap-on", with_campaign_fact("swap.devices", 1)),
     ("worn", with_campaign_fact("disk.device.life_time", "0x01 0x01", "0x02 0x01")),
@@ -176,6 +180,49 @@ def test_an_alarm_takes_the_verdict_from_its_point(sound: CampaignData) -> None:
     alarms = [warning for warning in quality_warnings(aa(sound)) if warning.id == "aa-alarm"]
     assert {warning.severity for warning in alarms} == {Severity.FORBIDS}
     assert {warning.scope for warning in alarms} <= {f"point:{READ.name}", f"point:{SYNCED.name}"}
+
+
+def of_pattern(path: Path, rw: str) -> CampaignData:
+    """A campaign of one buffered point with a sync after every request."""
+    point = Point(WRITE.name, "fio", {**WRITE.params, "rw": rw, "fsync": 1})
+    return load(
+        make_campaign(path / "made.sqlite", Making(kinds={"native": "native", "qemu": "qemu"}, points=(point,)))
+    )
+
+
+DURABILITY = {"not-durable", "absorbed-writes"}
+HALF_WRITTEN = {"work_bytes": 8192e3, "written_bytes": 4096e3, "writes_per_sync": 1.0}
+
+
+@pytest.mark.parametrize("rw", ["rw", "randrw"])
+@pytest.mark.parametrize(
+    ("seen", "said"),
+    [
+        ({"disk_flushes": 1000.0, "disk_written": 4200e3}, set()),
+        ({"disk_flushes": 10.0, "disk_written": 4200e3}, {"not-durable"}),
+        ({"disk_flushes": 1000.0, "disk_written": 2000e3}, DURABILITY),
+        ({"disk_flushes": 1000.0, "disk_written": 4200e3, "dirty_guest_at_end": 1000e3}, DURABILITY),
+    ],
+)
+def test_of_a_mixed_point_only_what_it_wrote_must_reach_the_device(
+    tmp_path: Path, rw: str, seen: dict[str, float], said: set[str]
+) -> None:
+    cached = with_campaign_fact("disk.queue.write_cache", "write back")
+    data = both(cached, with_values("qemu", drained_rate=4e6, **HALF_WRITTEN, **seen))(of_pattern(tmp_path, rw))
+    assert ids(data) & DURABILITY == said
+
+
+@pytest.mark.parametrize("rw", ["read", "randread"])
+def test_reads_owe_the_device_nothing(tmp_path: Path, rw: str) -> None:
+    cached = with_campaign_fact("disk.queue.write_cache", "write back")
+    seen = with_values("qemu", work_bytes=8192e3, disk_written=0.0, disk_flushes=0.0)
+    assert not ids(both(cached, seen)(of_pattern(tmp_path, rw))) & DURABILITY
+
+
+@pytest.mark.parametrize(("rw", "said"), [("write", True), ("randwrite", True), ("randrw", True), ("randread", False)])
+def test_whatever_writes_wants_flash_in_a_steady_state(tmp_path: Path, rw: str, said: bool) -> None:
+    data = with_campaign_fact("flash.preconditioned_bytes", 0)(of_pattern(tmp_path, rw))
+    assert ("unconditioned" in ids(data)) == said
 
 
 NETWORK: list[tuple[str, Change]] = [
