@@ -102,6 +102,12 @@ class CampaignData:
     metrics: Mapping[str, Mapping[str, Metric]]  # point → metric name → metric
     facts: tuple[Fact, ...]
     ruled_out: Mapping[int, str] = field(default_factory=dict)  # trial → the rule written before that leaves it out
+    chosen_baseline: str = ""  # by who reads; "": the study's
+
+    @property
+    def baseline(self) -> str:
+        """The environment that the others are compared with."""
+        return self.chosen_baseline or self.study.baseline
 
     def done(self, point: str, environment: str) -> tuple[TrialRecord, ...]:
         """Return what the boots of an environment's main slots gave at a point, in block order, one per boot.

@@ -47,6 +47,9 @@ class ContainerdRunc(Environment):
         snapshotter = self.values["snapshotter"]
         return self.spec.label if snapshotter == OVERLAYFS else f"{self.spec.label} ({snapshotter})"
 
+    def bypasses_host_cache(self) -> bool:
+        return True  # an overlay passes O_DIRECT on to the file below, a pool's loop device is opened so
+
     def missing(self) -> Usability | None:
         return missing_containerd(self.kind, self.programs, str(self.values["snapshotter"]))
 

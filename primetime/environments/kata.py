@@ -35,6 +35,7 @@ from primetime.environments.kata_config import (
     UNSAFE,
     VIRTIO_FS,
     cache_annotations,
+    direct_io,
     drop_in,
     find_installation,
     installation_roots,
@@ -81,6 +82,9 @@ class Kata(Environment):
 
     def printed_name(self) -> str:
         return f"{self.spec.label} ({self.choice.words()})"
+
+    def bypasses_host_cache(self) -> bool | None:
+        return direct_io(self.choice)
 
     def missing(self) -> Usability | None:
         lacking = missing_containerd(self.kind, ("containerd", "ctr"), self.choice.snapshotter)

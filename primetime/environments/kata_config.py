@@ -138,12 +138,23 @@ def drop_in(choice: KataChoice, limits: Limits, limit_s: float) -> str:
     return "\n".join(lines)
 
 
+def direct_io(choice: KataChoice) -> bool | None:
+    """Whether O_DIRECT inside goes past the host's page cache; None where that is for Kata's own files to say.
+
+    Its virtiofsd is not told --allow-direct-io, and takes O_DIRECT away; Dragonball serves virtio-fs itself.
+    """
+    if choice.snapshotter != DEVMAPPER:
+        return None if choice.hypervisor == DRAGONBALL else False
+    if choice.hypervisor == FIRECRACKER:
+        return False  # it always goes through the host's cache
+    return None if choice.cache == KATAS_OWN else choice.cache == SAFE
+
+
 def cache_values(choice: KataChoice) -> dict[str, str]:
     """The block cache's keys. "safe": past the host's cache where the hypervisor can, and flushes are passed on."""
     if choice.cache == KATAS_OWN or choice.snapshotter != DEVMAPPER:
         return {}
-    direct = choice.hypervisor != FIRECRACKER and choice.cache == SAFE  # Firecracker never bypasses
-    values = {"block_device_cache_set": True, "block_device_cache_direct": direct}
+    values = {"block_device_cache_set": True, "block_device_cache_direct": bool(direct_io(choice))}
     values["block_device_cache_noflush"] = choice.cache == UNSAFE
     return {key: "true" if value else "false" for key, value in values.items()}
 

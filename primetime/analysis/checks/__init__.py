@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Iterator
 
 from primetime.analysis.checks.aa import aa_alarm, aa_few
 from primetime.analysis.checks.alike import (
-    cache_modes_mixed,
     clocks,
     dirty_limits_differ,
     mounts_differ,
@@ -27,7 +26,7 @@ from primetime.analysis.checks.network import memcpy_network, streams_alone
 from primetime.analysis.checks.power import throttled
 from primetime.analysis.checks.series import drifting, two_state_boots, unsteady
 from primetime.analysis.checks.standing import emulated, smoke, unusable
-from primetime.analysis.checks.storage import host_cached
+from primetime.analysis.checks.storage import cache_modes_mixed, host_cached
 from primetime.analysis.checks.tools import miscounted_syncs, tools_differ, untimed_syncs
 from primetime.analysis.checks.trials import lost_trials, repeated_trials
 from primetime.analysis.checks.window import (
