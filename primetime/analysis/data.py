@@ -102,6 +102,7 @@ class CampaignData:
     metrics: Mapping[str, Mapping[str, Metric]]  # point → metric name → metric
     facts: tuple[Fact, ...]
     ruled_out: Mapping[int, str] = field(default_factory=dict)  # trial → the rule written before that leaves it out
+    over_control: frozenset[str] = frozenset()  # the points whose own packets go over the control interface
     chosen_baseline: str = ""  # by who reads; "": the study's
 
     @property
@@ -216,6 +217,7 @@ def load(path: Path) -> CampaignData:
             metrics=metrics,
             facts=tuple(file.facts()),
             ruled_out=file.ruled_out(),
+            over_control=file.points_over_control(),
         )
 
 

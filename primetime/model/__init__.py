@@ -74,6 +74,8 @@ from primetime.model.study import (
     VolumeSpec,
 )
 from primetime.model.work import (
+    NETWORK_WORKLOADS,
+    PEER_WORD,
     FileToPut,
     Params,
     Point,
@@ -84,9 +86,12 @@ from primetime.model.work import (
     StepOutput,
     TrialData,
     Where,
+    talks_to_peer,
 )
 
 __all__ = [
+    "NETWORK_WORKLOADS",
+    "PEER_WORD",
     "Block",
     "BlockStarted",
     "BootEnded",
@@ -151,5 +156,6 @@ __all__ = [
     "Where",
     "only_reads",
     "only_writes",
+    "talks_to_peer",
     "writing",
 ]

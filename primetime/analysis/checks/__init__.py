@@ -39,6 +39,7 @@ from primetime.analysis.checks.window import (
     restless,
     swap_on,
     unclean,
+    unseen_visits,
 )
 from primetime.analysis.data import CampaignData
 from primetime.model import QualityWarning, Severity
@@ -82,6 +83,7 @@ CHECKS: tuple[Check, ...] = (
     unclean,
     others_busy,
     foreign_packets,
+    unseen_visits,
     absorbed_writes,
     not_durable,
     long_blocks,

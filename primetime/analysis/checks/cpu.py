@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from primetime.analysis.checks.network import NETWORK_WORKLOADS
 from primetime.analysis.data import CampaignData
 from primetime.analysis.scope import CAMPAIGN, scope_of
 from primetime.analysis.told import boot_numbers, boot_values, campaign_fact, means, percent
-from primetime.model import QualityWarning, Severity
+from primetime.model import QualityWarning, Severity, talks_to_peer
 
 RESIDUAL = 0.05  # of busy
 OUTSIDE = 0.01  # of the environment's own CPU time
-WITH_PEER = NETWORK_WORKLOADS | {"command"}
 CPU_METRICS = ("cpu_busy", "cpu_per_gb", "cpu_per_gbit", "cpu_per_million")
 
 
@@ -23,7 +21,7 @@ def shared_sets(data: CampaignData) -> Iterator[QualityWarning]:
         sentence = f"the environment's CPUs ({cpus}) are shared with the peer, primetime or the kernel's own work"
         yield QualityWarning("cpu-sets-shared", Severity.WARNING, CAMPAIGN, sentence)
         return
-    asked = any(record.point.workload in WITH_PEER for record in data.points.values())
+    asked = any(talks_to_peer(record.point) for record in data.points.values())
     here = campaign_fact(data, "network.peer") == "namespace"
     if asked and here and campaign_fact(data, "cpu.peer_apart") is False:
         cpus = campaign_fact(data, "cpu.set.peer")

@@ -76,7 +76,8 @@ def foreign_packets(data: CampaignData) -> Iterator[QualityWarning]:
 
     Too much at all, or clearly more than in the campaign's other windows: a network has its own murmur.
     """
-    counted = [(trial, trial.values["control_packets"]) for trial in data.trials if "control_packets" in trial.values]
+    trials = [one for one in data.trials if "control_packets" in one.values and one.point not in data.over_control]
+    counted = [(trial, trial.values["control_packets"]) for trial in trials]
     usual = median([packets / trial.duration_s for trial, packets in counted if trial.duration_s] or [0.0])
     for trial, packets in counted:
         seconds = trial.duration_s or 0.0
@@ -84,6 +85,15 @@ def foreign_packets(data: CampaignData) -> Iterator[QualityWarning]:
             sentence = f"{packets:.0f} packets on the control interface during {trial.point} of {trial.environment}"
             scope = scope_of(trial.environment, trial.point)
             yield QualityWarning("foreign-packets", Severity.WARNING, scope, sentence, {"packets": packets})
+
+
+def unseen_visits(data: CampaignData) -> Iterator[QualityWarning]:
+    """A far peer behind the control interface: the test's own packets hide a visitor's."""
+    for point in (name for name in data.points if name in data.over_control):
+        sentence = (
+            f"{point} talks to the peer over the control interface: whether somebody visited cannot be told there"
+        )
+        yield QualityWarning("visits-unseen", Severity.NOTE, scope_of(point=point), sentence)
 
 
 def absorbed_writes(data: CampaignData) -> Iterator[QualityWarning]:
