@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 from made_campaign import READ, STREAM, WRITE, Making, make_campaign
 
 from primetime.analysis.checks import quality_warnings
+from primetime.analysis.checks.aa import FEWEST_PAIRS, aa_pairs
 from primetime.analysis.compare import compare
 from primetime.analysis.data import CampaignData, load
 from primetime.model import Fact, Point, Role, Severity, Verdict
@@ -223,6 +225,22 @@ def test_reads_owe_the_device_nothing(tmp_path: Path, rw: str) -> None:
 def test_whatever_writes_wants_flash_in_a_steady_state(tmp_path: Path, rw: str, said: bool) -> None:
     data = with_campaign_fact("flash.preconditioned_bytes", 0)(of_pattern(tmp_path, rw))
     assert ("unconditioned" in ids(data)) == said
+
+
+def test_the_alarm_uses_what_verdicts_use(sound: CampaignData) -> None:
+    """Of iterations in one boot the mean counts, and what a rule left out does not."""
+    again = [trial for trial in aa(sound).trials if trial.role is Role.AA]
+    other = [
+        replace(trial, trial=trial.trial + 1000, values={name: value / 1.2**2 for name, value in trial.values.items()})
+        for trial in again
+    ]
+    even = replace(sound, trials=(*sound.trials, *again, *other))
+    pairs = aa_pairs(even)[READ.name]
+    assert pairs == pytest.approx([math.log((1.2 + 1 / 1.2) / 2)] * len(pairs))
+    left_out = {trial.trial: "visited" for trial in again if trial.block > FEWEST_PAIRS - 1}
+    few = replace(aa(sound), ruled_out=left_out)
+    assert {len(d) for d in aa_pairs(few).values()} == {FEWEST_PAIRS - 1}
+    assert "aa-alarm" not in ids(few)
 
 
 NETWORK: list[tuple[str, Change]] = [
