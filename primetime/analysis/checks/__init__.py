@@ -14,12 +14,13 @@ from primetime.analysis.checks.alike import (
 )
 from primetime.analysis.checks.baseline import baseline_beaten
 from primetime.analysis.checks.blocks import few_blocks, precision_missed, sequential_stop
-from primetime.analysis.checks.cpu import open_bill, outside_limit, shared_sets, strays
+from primetime.analysis.checks.cpu import open_bill, outside_limit, shared_sets, strays, unproved_bill
 from primetime.analysis.checks.device import device_limit, own_file, unconditioned, worn
 from primetime.analysis.checks.exclusions import uneven_exclusions
 from primetime.analysis.checks.facts import changed_facts
 from primetime.analysis.checks.far_peer import link, peer_busy, peer_unwatched, peer_versions
 from primetime.analysis.checks.foreign import not_known, one_run, undrained_writes
+from primetime.analysis.checks.instruments import instrument_lost
 from primetime.analysis.checks.kernel import kernels_differ, path_differs, tcp_differs
 from primetime.analysis.checks.limits import uncapped_vmm, unproved_limits
 from primetime.analysis.checks.network import memcpy_network, streams_alone
@@ -67,7 +68,9 @@ CHECKS: tuple[Check, ...] = (
     changed_facts,
     shared_sets,
     strays,
+    instrument_lost,
     open_bill,
+    unproved_bill,
     outside_limit,
     queues_differ,
     mounts_differ,

@@ -243,6 +243,69 @@ def test_the_alarm_uses_what_verdicts_use(sound: CampaignData) -> None:
     assert "aa-alarm" not in ids(few)
 
 
+def without_value(name: str, environment: str = "qemu") -> Change:
+    """As if an instrument had failed in the first boot."""
+
+    def change(data: CampaignData) -> CampaignData:
+        first = next(trial for trial in data.trials if trial.environment == environment and trial.point == READ.name)
+        changed = replace(first, values={one: value for one, value in first.values.items() if one != name})
+        return replace(data, trials=tuple(changed if trial is first else trial for trial in data.trials))
+
+    return change
+
+
+def test_without_a_bill_there_is_no_verdict_on_cpu(sound: CampaignData) -> None:
+    data = both(with_campaign_fact("device.limit.read_bytes_per_s", 1000), with_values("qemu", rate=2e9))(sound)
+    data = without_value("cpu_residual")(data)
+    [warning] = [one for one in quality_warnings(data) if one.id == "cpu-bill-open"]
+    assert warning.scope == f"environment:qemu,point:{READ.name},metric:cpu_per_gb"
+    assert warning.sentence == (
+        f"nothing shows that the CPU bill of qemu closes: no residual is known of 1 of 10 boots in {READ.name}"
+    )
+    judged = [one for one in compare(data, quality_warnings(data)) if one.primary and one.metric.name == "cpu_per_gb"]
+    assert [(one.environment, one.verdict) for one in judged] == [("qemu", Verdict.NO_VERDICT)]
+
+
+INSTRUMENTS: list[tuple[Change, str, Severity, str]] = [
+    (
+        with_campaign_fact("instrument.disk", "unavailable: the volume lies on none"),
+        "campaign",
+        Severity.WARNING,
+        "not watched on this device: disk, without which nothing shows whether writes reached the device "
+        "(the volume lies on none)",
+    ),
+    (
+        with_campaign_fact("instrument.thermal", "unavailable: no sensor"),
+        "campaign",
+        Severity.NOTE,
+        "not watched on this device: thermal (no sensor)",
+    ),
+    (
+        with_boot_fact("instrument.bill", "failed: not read: OSError: gone"),
+        "environment:qemu",
+        Severity.WARNING,
+        "lost in 10 of 10 boots of qemu: bill, without which nothing shows whether the CPU bill closes "
+        "(not read: OSError: gone)",
+    ),
+    (
+        with_boot_fact("instrument.samples_dropped", 7),
+        "environment:qemu",
+        Severity.NOTE,
+        "70 samples of qemu found no room: its series have holes, its figures stand",
+    ),
+]
+
+
+@pytest.mark.parametrize(("change", "scope", "severity", "sentence"), INSTRUMENTS)
+def test_what_was_not_watched_is_said(
+    sound: CampaignData, change: Change, scope: str, severity: Severity, sentence: str
+) -> None:
+    watched = with_campaign_fact("instrument.net", "10 Hz")
+    [found] = [one for one in quality_warnings(both(watched, change)(sound)) if one.id == "instrument-lost"]
+    assert (found.scope, found.severity, found.sentence) == (scope, severity, sentence)
+    assert "instrument-lost" not in ids(watched(sound))
+
+
 NETWORK: list[tuple[str, Change]] = [
     (
         "cpu-sets-shared",
