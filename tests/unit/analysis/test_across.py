@@ -23,8 +23,9 @@ from primetime.analysis.devices import across_devices
 from primetime.analysis.welch import welch
 from primetime.cli import main
 from primetime.errors import UserError
-from primetime.model import Verdict
+from primetime.model import Fact, Verdict
 from primetime.report.comparing import changes_in_words, devices_in_words
+from primetime.store import CampaignFile
 
 PAIR = Making(kinds={"native": "native", "runc": "runc"}, points=(READ,), drift=0.005)
 side = st.lists(st.floats(-1, 1), min_size=3, max_size=12).filter(lambda d: max(d) - min(d) > 1e-3)
@@ -179,6 +180,21 @@ def test_boots_of_two_devices_are_never_pooled(tmp_path: Path) -> None:
     [one] = across_devices([analyse(path) for path in on_devices(tmp_path, 5, spread=0.3)])
     assert one.interval is not None
     assert one.interval.high / one.interval.low > 1.3
+
+
+def test_a_device_at_its_limit_does_not_mix_its_metrics(tmp_path: Path) -> None:
+    """There the rate is not judged and the CPU per unit of work is: two metrics, which are never one number."""
+    paths = on_devices(tmp_path, 7)
+    for path in paths[:2]:
+        with CampaignFile.open(path, write=True) as file:
+            file.add_facts([Fact("device.limit.read_bytes_per_s", 30e6)])
+    found = {one.metric.name: one for one in across_devices([analyse(path) for path in paths])}
+    assert set(found) == {"rate", "cpu_per_gb"}
+    assert [bool(one.reason) for one in found["rate"].devices] == [True] * 2 + [False] * 5
+    assert found["rate"].interval is not None
+    assert (found["rate"].interval.pairs, found["rate"].verdict) == (5, Verdict.DIFFERENT)
+    assert [one.device for one in found["cpu_per_gb"].devices] == ["board-0", "board-1"]
+    assert not any(one.reason for one in found["cpu_per_gb"].devices)
 
 
 def test_the_verb_for_devices(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
