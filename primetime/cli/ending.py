@@ -22,8 +22,8 @@ def finish(path: Path, quiet: bool) -> int:
 def say(path: Path) -> None:
     """The table and the HTML report, or the command that makes them elsewhere.
 
-    The campaign is whole by now: that it cannot be told here (the one-file bundle is the measuring half alone, numpy may
-    be missing, the page's place may be full) is said, and is no failure.
+    The campaign is whole by now: that it cannot be told here (the one-file bundle is the measuring half alone, numpy
+    may be missing, the page's place may be full) is said, and is no failure.
     """
     from primetime.cli.report import show
 
