@@ -60,6 +60,9 @@ def campaigns(directory: Path, after: float, starts: int = 1, native: float = 1.
             sql.execute("UPDATE trial SET started_at = ? || substr(started_at, 5)", (str(2020 + number),))
             sql.execute("UPDATE fact SET value = ? WHERE name = 'kernel.release'", (json.dumps(f"6.{number}"),))
             sql.commit()
+        with CampaignFile.open(path, write=True) as file:
+            file.add_facts([Fact("version.runc", f"1.{number + 1}", "environment", "runc")])
+            file.add_facts([Fact("network.peer_round_trip_s", 0.001 * (number + 1))])
         paths.append(path)
     return paths[0], paths[1]
 
@@ -127,6 +130,8 @@ def test_the_verb_for_one_device(tmp_path: Path, capsys: pytest.CaptureFixture[s
     said = capsys.readouterr().out
     assert "20 % lower than before, which is worse" in " ".join(said.split())
     assert "kernel.release: 6.0 → 6.1" in said
+    assert "runc: version.runc: 1.1 → 1.2" in said
+    assert "round_trip" not in said
     assert main(["compare", str(before), str(after), "--json"]) == 0
     report = json.loads(capsys.readouterr().out)
     assert report["kind"] == "change"

@@ -306,6 +306,24 @@ def test_what_was_not_watched_is_said(
     assert "instrument-lost" not in ids(watched(sound))
 
 
+def test_what_changed_is_said_of_whom_it_is_true(sound: CampaignData) -> None:
+    change = both(
+        with_campaign_fact("sysctl.vm.swappiness", "60", "1", "60"),
+        with_campaign_fact("network.peer_round_trip_s", 0.001, 0.002),
+        with_environment_fact("version.qemu", "7.2.0"),
+        with_environment_fact("version.qemu", "10.0.0"),
+        with_environment_fact("version.runc", "1.1.5", "native"),
+    )
+    found = [one for one in quality_warnings(change(sound)) if one.id == "facts-changed"]
+    assert [(one.scope, one.severity) for one in found] == [
+        ("environment:qemu", Severity.WARNING),
+        ("campaign", Severity.NOTE),
+    ]
+    assert found[0].sentence == "qemu changed during the campaign: version.qemu 7.2.0 → 10.0.0"
+    assert found[1].figures == {"sysctl.vm.swappiness": "60 → 1 → 60"}
+    assert "facts-changed" not in ids(sound)
+
+
 NETWORK: list[tuple[str, Change]] = [
     (
         "cpu-sets-shared",
