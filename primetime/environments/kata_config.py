@@ -51,11 +51,6 @@ class KataChoice:
     runtime: str
     install: str  # "": where it is usually, else what `primetime tools install kata` brought
 
-    def words(self) -> str:
-        """What a reader must know: Kata is not one thing."""
-        words = [self.hypervisor, self.snapshotter, self.shared_fs]
-        return ", ".join(words if self.cache == SAFE else [*words, f"cache {self.cache}"])
-
     def conflict(self) -> tuple[str, str]:
         """Why these settings cannot stand together, and the way out; ("", "") when they can."""
         if self.snapshotter == OVERLAYFS and self.shared_fs == NO_SHARING:
