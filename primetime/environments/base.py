@@ -207,6 +207,10 @@ class Environment(ABC):
         An instance that sees how its disk was opened says so in a fact of the boot, which counts more.
         """
 
+    def pool_bytes(self) -> int:
+        """Size of the pool that every boot makes on the volume, with a copy of the userland in it; 0 without one."""
+        return 0
+
     @abstractmethod
     def missing(self) -> Usability | None:
         """Say what this device lacks, without booting; None when it is worth trying."""

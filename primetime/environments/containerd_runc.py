@@ -50,6 +50,9 @@ class ContainerdRunc(Environment):
     def bypasses_host_cache(self) -> bool:
         return True  # an overlay passes O_DIRECT on to the file below, a pool's loop device is opened so
 
+    def pool_bytes(self) -> int:
+        return int(self.values["pool_mib"]) << 20 if self.values["snapshotter"] == DEVMAPPER else 0
+
     def missing(self) -> Usability | None:
         return missing_containerd(self.kind, self.programs, str(self.values["snapshotter"]))
 

@@ -91,6 +91,9 @@ class Kata(Environment):
     def bypasses_host_cache(self) -> bool | None:
         return direct_io(self.choice)
 
+    def pool_bytes(self) -> int:
+        return int(self.values["pool_mib"]) << 20 if self.values["snapshotter"] == DEVMAPPER else 0
+
     def missing(self) -> Usability | None:
         lacking = missing_containerd(self.kind, ("containerd", "ctr"), self.choice.snapshotter)
         if lacking is None and find_installation(self.choice) is None:
