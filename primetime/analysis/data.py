@@ -67,6 +67,7 @@ class BootRecord:
     reason: str
     t0: float
     t1: float | None
+    group: int = 0  # the point group that it measured
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,6 +271,7 @@ def _boot(row: sqlite3.Row) -> BootRecord:
         reason=row["reason"],
         t0=row["t0"],
         t1=row["t1"],
+        group=row["point_group"],
     )
 
 

@@ -150,15 +150,15 @@ def undone_syncs(found: Mapping[str, float], block: float) -> str:
 
 
 def long_blocks(data: CampaignData) -> Iterator[QualityWarning]:
-    """Blocks over 45 minutes: environments that are compared lie too far apart in time."""
-    groups = {record.point.group for record in data.points.values()}
-    spans: dict[int, list[float]] = {}
+    """Point groups over 45 minutes in a block: environments that are compared lie too far apart in time."""
+    spans: dict[tuple[int, int], list[float]] = {}
     for boot in data.boots:
-        spans.setdefault(boot.block, []).extend([boot.t0, boot.t1 if boot.t1 is not None else boot.t0])
-    long = {block: max(times) - min(times) for block, times in spans.items()}
-    over = [block for block, seconds in long.items() if seconds > BLOCK_LIMIT_S * max(1, len(groups))]
+        times = [boot.t0, boot.t1 if boot.t1 is not None else boot.t0]
+        spans.setdefault((boot.block, boot.group), []).extend(times)
+    over = [stretch for stretch, times in spans.items() if max(times) - min(times) > BLOCK_LIMIT_S]
     if over:
-        sentence = f"{len(over)} of {len(long)} blocks took longer than 45 minutes"
+        what = "blocks" if len({group for _, group in spans}) == 1 else "point groups in a block"
+        sentence = f"{len(over)} of {len(spans)} {what} took longer than 45 minutes"
         yield QualityWarning("long-blocks", Severity.WARNING, CAMPAIGN, sentence, {"blocks": float(len(over))})
 
 

@@ -324,6 +324,33 @@ def test_what_changed_is_said_of_whom_it_is_true(sound: CampaignData) -> None:
     assert "facts-changed" not in ids(sound)
 
 
+def in_groups(data: CampaignData, *minutes: float) -> CampaignData:
+    """As if each block's boots measured point groups that took so long, one after the other."""
+    boots, began = [], 0.0
+    for block in dict.fromkeys(boot.block for boot in data.boots):
+        for group, length in enumerate(minutes):
+            own = [boot for boot in data.boots if boot.block == block]
+            step = 60.0 * length / len(own)
+            for boot in own:
+                boots.append(replace(boot, group=group, t0=began, t1=began + step))
+                began += step
+    return replace(data, boots=tuple(boots))
+
+
+@pytest.mark.parametrize(
+    ("minutes", "said"),
+    [
+        ((44.0,), ""),
+        ((46.0,), "10 of 10 blocks took longer than 45 minutes"),
+        ((44.0, 44.0, 44.0), ""),
+        ((5.0, 60.0, 5.0), "10 of 30 point groups in a block took longer than 45 minutes"),
+    ],
+)
+def test_every_point_group_has_its_own_limit(sound: CampaignData, minutes: tuple[float, ...], said: str) -> None:
+    found = [one.sentence for one in quality_warnings(in_groups(sound, *minutes)) if one.id == "long-blocks"]
+    assert found == ([said] if said else [])
+
+
 NETWORK: list[tuple[str, Change]] = [
     (
         "cpu-sets-shared",

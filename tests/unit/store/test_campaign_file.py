@@ -183,6 +183,14 @@ def test_facts_keep_type_and_history(file: CampaignFile) -> None:
     assert file.facts("boot") == [Fact("a", 1, "boot", "3")]
 
 
+def test_a_boot_knows_its_point_group(file: CampaignFile) -> None:
+    slots = tuple(Slot(2, order, "native", Role.MAIN, group, NAMES) for order, group in enumerate((0, 3)))
+    file.plan_block(Block(2, slots))
+    for slot in file.open_slots(2):
+        file.begin_boot(slot.slot_id, 0.0)
+    assert [row["point_group"] for row in file.boots()] == [0, 3]
+
+
 def test_a_fact_that_changes_back_is_the_newest_again(file: CampaignFile) -> None:
     for value in ("A", "A", "B", "B", "A"):
         file.add_facts([Fact("d", value), Fact("d", value, "environment", "runc")])
