@@ -146,7 +146,7 @@ class CampaignReading(Database):
         return self.rows("SELECT * FROM point ORDER BY rowid")
 
     def boots(self) -> list[sqlite3.Row]:
-        """Return the view `boots` with slot, its point group, attempt and wall-clock start, in the order of starting."""
+        """Return the view `boots` with slot, point group, attempt and wall-clock start, in the order of starting."""
         return self.rows(
             """SELECT boots.*, boot.slot, slot.point_group, boot.attempt, boot.started_at
                FROM boots JOIN boot USING (boot) JOIN slot USING (slot) ORDER BY boot"""
