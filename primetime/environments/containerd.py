@@ -196,10 +196,13 @@ def config_text(plan: DaemonPlan) -> str:
     return "\n".join(lines) + "\n"
 
 
-def outside_paths(plan: DaemonPlan) -> list[str]:
-    """What a shim makes outside our directories: its socket, and the directories that are not there yet."""
-    paths = [shim_socket(plan.socket, plan.context.name)]
-    return [str(path) for path in (*paths, *(one for one in (SHIM_SOCKETS, SHIM_SOCKETS.parent) if not one.exists()))]
+def outside_paths(plan: DaemonPlan, home: Path = SHIM_SOCKETS.parent) -> list[str]:
+    """What shim and client make outside our directories: a socket, and the directories that are not there yet.
+
+    The client's `tasks delete --force` makes "fifo", whatever directory it was told.
+    """
+    absent = [one for one in (home / SHIM_SOCKETS.name, home / "fifo", home) if not one.exists()]
+    return [str(path) for path in (shim_socket(plan.socket, plan.context.name), *absent)]
 
 
 def shim_socket(address: Path, container: str) -> Path:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from primetime.environments.containerd import DEVMAPPER, OVERLAYFS
+from primetime.errors import BootFailed
 from primetime.images.cache import Cache
 from primetime.images.tools import cached_program
 from primetime.model import Limits, Scalar
@@ -37,6 +38,7 @@ USUAL = Path("/opt/kata")
 SHIM = "containerd-shim-kata-v2"
 SHIMS = {GO: "bin", RUST: "runtime-rs/bin"}  # directories with the shim
 ANNOTATION = "io.katacontainers.config.hypervisor"
+SMALLEST_MACHINE = 256 << 20  # MinHypervisorMemory of src/runtime/virtcontainers/hypervisor.go
 CACHE_KEYS = ("block_device_cache_set", "block_device_cache_direct", "block_device_cache_noflush")
 
 
@@ -106,12 +108,12 @@ def find_installation(choice: KataChoice) -> KataInstallation | None:
 def drop_in(choice: KataChoice, limits: Limits, limit_s: float) -> str:
     """Return the drop-in. Kata adds the container's limits to its defaults: ours has none, so the defaults are the sum.
 
-    `limit_s`: how long a guest may take to start.
+    `limit_s`: how long a guest may take to start. Raises BootFailed.
     """
     hypervisor: dict[str, object] = {
         "default_vcpus": limits.cpus,
         "default_maxvcpus": limits.cpus,
-        "default_memory": limits.memory_bytes >> 20,
+        "default_memory": machine_mib(limits),
         "shared_fs": choice.shared_fs,
         "disable_block_device_use": choice.snapshotter != DEVMAPPER,
         "enable_annotations": list(CACHE_KEYS),
@@ -143,6 +145,14 @@ def direct_io(choice: KataChoice) -> bool | None:
     if choice.hypervisor == FIRECRACKER:
         return False  # it always goes through the host's cache
     return None if choice.cache == KATAS_OWN else choice.cache == SAFE
+
+
+def machine_mib(limits: Limits) -> int:
+    """The machine's memory as Kata takes it, in MiB. BootFailed for one so small that it would silently be another."""
+    if limits.memory_bytes < SMALLEST_MACHINE:
+        least, asked = SMALLEST_MACHINE >> 20, limits.memory_bytes >> 20
+        raise BootFailed("memory limit", f"Kata makes 2048 MiB of anything below {least}, and {asked} were asked for")
+    return limits.memory_bytes >> 20
 
 
 def cache_values(choice: KataChoice) -> dict[str, str]:

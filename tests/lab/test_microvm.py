@@ -81,14 +81,14 @@ def firecracker(kind: str) -> Path:
 
 
 def entries(images: GuestImages) -> list[Path]:
-    """The cache's entries that a board needs to build nothing; the userland's name depends on the file program."""
+    """The cache's entries that a board needs to build nothing; the userland is named after the file program in it."""
     program = file_program(Cache(), images.architecture)
     found = [images.disk.parent, images.kernel_image.parent, images.initrd.parent]
     return [*found, program.parent] if program else found
 
 
-def prepare(lent: Lent, machine: str, firecracker: Path, tmp_path: Path) -> None:
-    """Put the bundle, the images and firecracker on the board."""
+def put_primetime(lent: Lent, machine: str, study: str, tmp_path: Path) -> None:
+    """Put the bundle, the images and a study on the board."""
     images = build_guest_images(Cache(), machine, {}, print)
     write_bundle(tmp_path / "primetime.pyz")
     names = [str(path.relative_to("/")) for path in entries(images)]
@@ -96,9 +96,14 @@ def prepare(lent: Lent, machine: str, firecracker: Path, tmp_path: Path) -> None
     run(["tar", "-C", "/", "-cf", str(packed), *names], timeout_s=600.0)
     lent.run("tar -C / -xf -", stdin=packed.read_bytes())
     lent.run("cat > /root/primetime.pyz", stdin=(tmp_path / "primetime.pyz").read_bytes())
+    lent.run("cat > /root/study.toml", stdin=study.encode())
+
+
+def prepare(lent: Lent, machine: str, firecracker: Path, tmp_path: Path) -> None:
+    """Put all that, and firecracker, on the board."""
+    put_primetime(lent, machine, STUDY, tmp_path)
     lent.run("mkdir -p /usr/local/bin && cat > /usr/local/bin/firecracker && chmod 755 /usr/local/bin/firecracker",
              stdin=firecracker.read_bytes())  # fmt: skip
-    lent.run("cat > /root/study.toml", stdin=STUDY.encode())
 
 
 def values(campaign: sqlite3.Connection, scope: str, name: str) -> dict[str, set[object]]:
@@ -123,7 +128,7 @@ def test_a_flush_reaches_the_host_or_does_not(firecracker: Path, lent: Lent, kin
         inside = values(campaign, "boot", "guest.vdb.write_cache")
         flushes = values(campaign, "trial", "evidence.block.data.flush_count")
         raw = campaign.execute("SELECT content FROM raw_output WHERE name = 'evidence.firecracker.metrics'").fetchall()
-        rates = campaign.execute("SELECT environment FROM measurements WHERE metric = 'rate'").fetchall()
+        rates = campaign.execute("SELECT value FROM measurements WHERE metric = 'rate'").fetchall()
     assert failed == []
     assert inside == {"firecracker": {"write back"}, "fc-unsafe": {"write through"}}
     assert flushes["fc-unsafe"] == {0.0}

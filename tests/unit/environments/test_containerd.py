@@ -88,6 +88,13 @@ def test_the_shims_socket_is_named_as_containerd_names_it() -> None:
     assert str(named) in outside_paths(plan())
 
 
+def test_only_directories_that_were_not_there_are_undone_the_inner_ones_first(tmp_path: Path) -> None:
+    (tmp_path / "s").mkdir()
+    assert outside_paths(plan(), tmp_path)[1:] == [str(tmp_path / "fifo")]
+    absent = tmp_path / "absent"
+    assert outside_paths(plan(), absent)[1:] == [str(absent / "s"), str(absent / "fifo"), str(absent)]
+
+
 def test_a_mount_command_without_options_is_mended() -> None:
     # seen with containerd 1.7.24 and devmapper
     bare = ["mount", "-t", "ext4", "/dev/mapper/primetime-b5-snap-1", "/run/primetime/b5/base", "-o"]

@@ -18,13 +18,15 @@ from primetime.environments.kata_config import (
     find_installation,
     write_configuration,
 )
-from primetime.environments.kata_container import open_flags, root_device
+from primetime.environments.kata_container import CHUNK, device_major, fed, open_flags, present_pages, root_device
 from primetime.environments.kata_leftovers import kata_acts, still_there
 from primetime.environments.syslog import reading_syslog
-from primetime.errors import UserError
+from primetime.errors import BootFailed, UserError
+from primetime.host.process import run
 from primetime.host.undo import open_ledger
 from primetime.model import EnvironmentSpec, Limits, Scalar
 
+RECORDED = Path(__file__).parents[2] / "recorded"
 LIMITS = Limits(2, (2, 3), 512 << 20, 0)
 
 
@@ -48,6 +50,11 @@ def install(root: Path, *names: str) -> None:
 def test_the_sum_that_kata_makes_is_the_campaigns() -> None:
     hypervisor = written(choice(), "qemu")
     assert (hypervisor["default_memory"], hypervisor["default_vcpus"], hypervisor["default_maxvcpus"]) == (512, 2, 2)
+
+
+def test_a_machine_that_kata_would_make_larger_is_refused() -> None:
+    with pytest.raises(BootFailed, match="2048 MiB of anything below 256"):
+        drop_in(choice(), Limits(1, (0,), 255 << 20, 0), 120.0)
 
 
 def test_a_block_root_is_really_a_block_device_past_the_hosts_cache() -> None:
@@ -141,6 +148,34 @@ def test_without_an_installation_it_says_what_mends_it() -> None:
 def test_what_lies_under_the_root_is_read_from_the_mounts() -> None:
     assert root_device("/dev/sda / ext4 rw,relatime 0 0\nproc /proc proc rw 0 0\n") == "sda"
     assert root_device("kataShared / virtiofs rw,relatime 0 0\n") == ""
+
+
+@pytest.mark.parametrize("size", [1, 3, 200_000, CHUNK])
+def test_what_a_program_reads_comes_as_arguments(size: int, tmp_path: Path) -> None:
+    """Kata's shim hangs when a standard input ends."""
+    stdin = bytes(range(256)) * (size // 256) + bytes(size % 256)
+    argv = fed(("tee", str(tmp_path / "file")), stdin)
+    assert max(map(len, argv)) < 128 * 1024
+    outcome = run(list(argv), timeout_s=20)
+    assert outcome.stdout == stdin
+    assert (tmp_path / "file").read_bytes() == stdin
+
+
+def test_a_fed_program_keeps_its_exit_code() -> None:
+    assert run(list(fed(("sh", "-c", "cat > /dev/null; exit 7"), b"words")), timeout_s=20, check=False).returncode == 7
+    with pytest.raises(ValueError, match="more than"):
+        fed(("cat",), bytes(CHUNK + 1))
+
+
+def test_the_machines_memory_is_what_its_kernel_was_given() -> None:
+    zoneinfo = (RECORDED / "proc-zoneinfo-linux-6.12-kata-4.1.0.txt").read_text()
+    assert present_pages(zoneinfo) * 4096 == (384 << 20) - 532480
+
+
+def test_the_device_mappers_number_is_that_of_block_devices() -> None:
+    devices = "Character devices:\n  1 mem\n 10 misc\n\nBlock devices:\n  7 loop\n253 device-mapper\n254 mdp\n"
+    assert device_major(devices, "device-mapper") == 253
+    assert device_major(devices, "misc") == -1
 
 
 def test_flags_of_an_open_file_are_octal() -> None:

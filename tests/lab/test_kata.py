@@ -1,0 +1,196 @@
+"""Kata for real, on a board's KVM: started, measured, what becomes of a flush, and what is left behind.
+
+The installation is what PRIMETIME_TEST_TOOLS names (`x86_64/kata` below it, laid out like /opt/kata), this host's
+/opt/kata, or what `primetime tools install kata` brought.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import pytest
+
+from primetime.environments.kata_config import (
+    FIRECRACKER,
+    QEMU,
+    USUAL,
+    KataInstallation,
+    find_installation,
+    values_of,
+)
+from primetime.host.process import run
+from tests.lab.conftest import Lent
+from tests.lab.test_microvm import MACHINE, RUN_LIMIT_S, TOOLS, put_primetime, values
+
+pytestmark = pytest.mark.slow
+KIND = "x86"
+PACK_LIMIT_S = 600.0
+COMMON = """
+title = "kata on an emulated board"
+baseline = "native"
+quick = true
+[limits]
+cpus = 1
+memory = "384MiB"
+[volume]
+path = "/var/lib/primetime/volume"
+size = "96MiB"
+[environments.native]
+[[points]]
+workload = "start"
+[[points]]
+workload = "fio"
+name = "flushed"
+rw = "randwrite"
+bs = "4KiB"
+size = "4MiB"
+fsync = 1
+runtime = "2s"
+[[points]]
+workload = "netperf"
+test = "stream"
+message = "1KiB"
+runtime = "2s"
+[blocks]
+min = 1
+max = 1
+[pace]
+settle = "0s"
+settle_limit = "0s"
+"""
+ON_QEMU = """
+[environments.kata]
+[environments.kata-unsafe]
+kind = "kata"
+cache = "unsafe"
+[environments.kata-shared]
+kind = "kata"
+snapshotter = "overlayfs"
+shared_fs = "virtio-fs"
+"""
+ON_FIRECRACKER = """
+[environments.kata-fc]
+kind = "kata"
+hypervisor = "fc"
+[environments.kata-fc-unsafe]
+kind = "kata"
+hypervisor = "fc"
+cache = "unsafe"
+"""
+STANDING = r"""
+for d in /run /run/vc /run/vc/* /run/kata* /run/kata-containers/* /run/kata-containers/shared/* \
+    /run/containerd /run/containerd/s /run/netns /dev/mapper /run/primetime /run/primetime/*; do
+    [ -d $d ] && ls -d $d/*
+done 2> /dev/null | grep -v '^/run/primetime/ledger$' | sort -u
+DM_DISABLE_UDEV=1 dmsetup ls; losetup --list --noheadings --output NAME,BACK-FILE
+find /sys/fs/cgroup -type d | grep -v '^/sys/fs/cgroup/primetime$' | sort
+cut -d' ' -f5 /proc/self/mountinfo | sort
+ip -brief link | cut -d' ' -f1 | sort
+for p in /proc/[0-9]*; do
+    n=$(cat $p/comm 2> /dev/null)
+    case $n in containerd*|qemu*|firecracker*|jailer*|virtiofsd*|fc_vcpu*) echo "process $n" ;; esac
+done
+true
+"""
+
+
+def installed(hypervisor: str) -> KataInstallation:
+    """An installation with this hypervisor: the tests' own, else what an environment finds here; else a skip."""
+    named = os.environ.get(TOOLS)
+    own = [str(Path(named, MACHINE[KIND], "kata"))] if named else []
+    common = {"hypervisor": hypervisor, "snapshotter": "devmapper", "shared_fs": "none", "cache": "safe"}
+    for place in (*own, ""):
+        found = find_installation(values_of({**common, "runtime": "auto", "install": place}))
+        if found is not None:
+            return found
+    pytest.skip(f"no Kata with {hypervisor}: primetime tools install kata, or {TOOLS}=DIR with {MACHINE[KIND]}/kata")
+
+
+@contextmanager
+def prepared(request: pytest.FixtureRequest, hypervisor: str, environments: str) -> Iterator[Lent]:
+    """A board with primetime, a study and Kata in its usual place. What is left over there at the end is a failure."""
+    installation = installed(hypervisor)  # or a skip, before a board is made
+    lent: Lent = request.getfixturevalue("x86_board")
+    tmp_path: Path = request.getfixturevalue("tmp_path")
+    put_primetime(lent, MACHINE[KIND], COMMON + environments, tmp_path)
+    packed = tmp_path / "kata.tar"
+    run(["tar", "-C", str(installation.root), "-cf", str(packed), "."], timeout_s=PACK_LIMIT_S)
+    lent.run(f"rm -rf {USUAL} && mkdir -p {USUAL} && tar -C {USUAL} -xf -", stdin=packed.read_bytes())
+    before = lent.run(STANDING)
+    yield lent
+    assert lent.run(STANDING) == before
+
+
+def measured(lent: Lent, tmp_path: Path) -> sqlite3.Connection:
+    """Carry the study out; its campaign, every trial of which is done."""
+    command = "cd /root && rm -f c.sqlite && python3 primetime.pyz run study.toml -o c.sqlite"
+    print(lent.run(command, limit_s=RUN_LIMIT_S))
+    path = tmp_path / "c.sqlite"
+    path.write_bytes(lent.read("/root/c.sqlite"))
+    campaign = sqlite3.connect(path)
+    failed = campaign.execute("SELECT environment, point, reason FROM trials WHERE status <> 'done'").fetchall()
+    assert failed == []
+    return campaign
+
+
+def flushes(campaign: sqlite3.Connection) -> dict[str, float]:
+    """Environment → flushes that reached the board's disk in the point that asks for one after every write."""
+    query = """SELECT environment, value FROM measurements JOIN trials USING (trial)
+        WHERE metric = 'disk_flushes' AND point = 'flushed'"""
+    return dict(campaign.execute(query))
+
+
+@pytest.fixture
+def on_qemu(request: pytest.FixtureRequest) -> Iterator[Lent]:
+    with prepared(request, QEMU, ON_QEMU) as lent:
+        yield lent
+
+
+def test_on_qemu_the_block_path_and_the_shared_one_are_what_they_say(on_qemu: Lent, tmp_path: Path) -> None:
+    with closing(measured(on_qemu, tmp_path)) as campaign:
+        roots = values(campaign, "boot", "kata.root")
+        direct = values(campaign, "boot", "kata.vmm_opens_disk_direct")
+        cpus = values(campaign, "boot", "limits.cpus_inside")
+        reached = flushes(campaign)
+    assert roots == {"kata": {"block (sda)"}, "kata-unsafe": {"block (sda)"}, "kata-shared": {"virtio-fs"}}
+    assert direct == {"kata": {1}, "kata-unsafe": {0}}
+    assert set(cpus) == {"native", *roots}
+    assert all(seen == {1} for seen in cpus.values())
+    assert reached["kata-unsafe"] < reached["kata"]
+
+
+@pytest.fixture
+def on_firecracker(request: pytest.FixtureRequest) -> Iterator[Lent]:
+    with prepared(request, FIRECRACKER, ON_FIRECRACKER) as lent:
+        yield lent
+
+
+def test_on_firecracker_the_guest_sees_whether_its_flushes_count(on_firecracker: Lent, tmp_path: Path) -> None:
+    with closing(measured(on_firecracker, tmp_path)) as campaign:
+        inside = values(campaign, "boot", "guest.vdb.write_cache")
+        reached = flushes(campaign)
+    assert inside == {"kata-fc": {"write back"}, "kata-fc-unsafe": {"write through"}}
+    assert reached["kata-fc-unsafe"] < reached["kata-fc"]
+
+
+KILLED = """
+cd /root && rm -f c.sqlite
+python3 primetime.pyz run study.toml -o c.sqlite > run.log 2>&1 &
+run=$!
+until grep -q primetime-ready /run/primetime/b*/console 2> /dev/null && pidof qemu-system-x86_64 > /dev/null; do
+    kill -0 $run || exit 1
+    sleep 0.2
+done
+sleep 2
+kill -9 $run
+wait $run
+python3 primetime.pyz clean
+"""
+
+
+def test_after_a_kill_9_clean_takes_everything_of_katas_away(on_qemu: Lent) -> None:
+    on_qemu.run(KILLED, limit_s=RUN_LIMIT_S)
