@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 import secrets
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -27,7 +27,7 @@ from primetime.host.undo import open_ledger
 from primetime.host.volume import queue_directory
 from primetime.images.cache import Cache
 from primetime.images.guest import build_guest_images
-from primetime.model import CampaignState, Fact, Listener, Point, StepStarted, Study, Usability
+from primetime.model import CampaignState, Fact, Listener, Point, StepStarted, Study, Usability, Usable
 from primetime.store import CampaignFile
 from primetime.workloads import workload
 
@@ -68,6 +68,7 @@ def begin(
     if path.exists():
         raise UserError(f"{path} exists already", f"continue it with: primetime resume {path}")
     with opened(study, listener) as session:
+        require_usable(session.usability)
         chosen = secrets.randbits(SEED_BITS) if seed is None else seed
         with CampaignFile.create(path, study, chosen, fleet.device if fleet else platform.node()) as campaign:
             for point in study.points:
@@ -83,8 +84,16 @@ def resume(path: Path, listener: Listener, fleet: FromFleet | None = None) -> Ca
         if campaign.state() is not CampaignState.RUNNING:
             return campaign.state()
         with opened(campaign.study(), listener) as session:
+            require_usable(session.usability)
             campaign.interrupted()
             return carry_out(as_run(campaign, session, listener, fleet), session.device, resumed=True)
+
+
+def require_usable(usability: Mapping[str, Usability]) -> None:
+    """UserError where nothing of a study can run: its storage is then not to be conditioned for nothing."""
+    if all(found.state is Usable.NO for found in usability.values()):
+        why = "; ".join(f"{label}: {found.reason}" for label, found in usability.items())
+        raise UserError(f"no environment of this study can run here ({why})", "primetime doctor says what mends it")
 
 
 def as_run(campaign: CampaignFile, session: Opened, listener: Listener, fleet: FromFleet | None) -> Run:

@@ -76,14 +76,22 @@ def synced_rate(path: Path) -> float:
 
 
 def overwrite_randomly(path: Path, size_bytes: int) -> int:
-    """Overwrite a file or device once over, in 128 KiB pieces in random order; return the bytes written."""
+    """Overwrite a file or device once over, in 128 KiB pieces in random order; return the bytes written.
+
+    OSError for a device that somebody else has claimed.
+    """
     offsets = list(range(0, size_bytes - OVERWRITE + 1, OVERWRITE))
     random.shuffle(offsets)
     data = os.urandom(OVERWRITE)
-    with opened(path, os.O_WRONLY) as descriptor:
+    with opened(path, os.O_WRONLY | exclusive(path)) as descriptor:
         written = sum(os.pwrite(descriptor, data, offset) for offset in offsets)
         os.fsync(descriptor)
     return written
+
+
+def exclusive(path: Path) -> int:
+    """The flag by which the kernel refuses a block device that is mounted or otherwise claimed; 0 for a file."""
+    return os.O_EXCL if path.is_block_device() else 0
 
 
 @contextmanager

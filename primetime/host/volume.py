@@ -8,6 +8,7 @@ directory of the volume's path.
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ from primetime.errors import UserError
 from primetime.host.knobs import chosen
 from primetime.host.ledger import RUN_DIRECTORY, Act, Ledger
 from primetime.host.process import run
+from primetime.host.rawdisk import opened
 from primetime.model import Fact, Scalar, VolumeSpec
 
 DIRECTORY_NAME = "primetime-volume"  # the only place where a power cut can leave something of ours
@@ -75,9 +77,12 @@ class Volume:
 
 
 def make_file_system(disk: Path, discard: bool) -> None:
-    """Make the same ext4 as for everybody; `discard`: tell the device first that nothing on it is needed."""
+    """Make the same ext4 as for everybody; `discard`: tell the device first that nothing on it is needed.
+
+    Both programs refuse a device that somebody has claimed since it was opened (blkdiscard from util-linux 2.36 on).
+    """
     if discard:
-        run(["blkdiscard", "--force", str(disk)], timeout_s=300)
+        run(["blkdiscard", str(disk)], timeout_s=300)
     run(["mkfs.ext4", "-F", "-q", "-E", MKFS_OPTIONS, "-L", "primetime", str(disk)], timeout_s=300)
 
 
@@ -89,8 +94,8 @@ def open_volume(spec: VolumeSpec, disk: bool, ledger: Ledger) -> Iterator[Volume
     """
     path = Path(spec.path)
     if spec.mode == "partition" and path.is_block_device():
+        check_device(path, spec)
         with ledger_directory(RUN_DIRECTORY / "volume", ledger) as directory:
-            check_device(path, spec)
             yield Volume(directory, spec.size_bytes, None, path, spec.discard == "before-boot")
         return
     needs_file = disk or spec.mode == "partition"
@@ -129,12 +134,17 @@ def check_device(device: Path, spec: VolumeSpec) -> None:
     """UserError unless a block device may be erased, is unused, and is as large as the study says."""
     if not spec.erase:
         raise UserError(f"volume.path {device} is a block device, and measuring erases it", "set volume.erase = true")
-    mounts = Path("/proc/mounts").read_text(encoding="utf-8").splitlines()
-    mounted = any(line.startswith(f"{device} ") for line in mounts)
-    holders = Path("/sys/class/block", device.name, "holders")
-    if mounted or (holders.is_dir() and any(holders.iterdir())):
-        raise UserError(f"volume.path {device} is in use", f"umount {device}, or name another device")
-    size = int(run(["blockdev", "--getsize64", str(device)], timeout_s=20).stdout)
+    try:
+        # O_EXCL: the kernel refuses what is mounted, swapped to or part of something else, and the disk of such a
+        # partition, in whatever mount namespace and by whatever name
+        with opened(device, os.O_RDWR | os.O_EXCL) as descriptor:
+            size = os.lseek(descriptor, 0, os.SEEK_END)
+    except OSError as error:
+        if error.errno != errno.EBUSY:
+            reason = f"volume.path {device} cannot be opened: {error.strerror}"
+            raise UserError(reason, "name a device that can be written") from None
+        hint = f"lsblk {device} says by what: free it, or name another device"
+        raise UserError(f"volume.path {device} is in use", hint) from None
     if size < spec.size_bytes:
         raise UserError(f"volume.path {device} holds {size >> 20} MiB", "lower volume.size in the study")
 
