@@ -6,11 +6,9 @@ order, resume, statistics and reports are tested without root.
 
 from __future__ import annotations
 
-import os
-import sys
 import time
 from abc import ABC, abstractmethod
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,7 +16,7 @@ from primetime.campaign.peer_service import PeerUse
 from primetime.campaign.variation import Variation
 from primetime.environments.base import BOOT_LIMIT_S, Environment, Instance
 from primetime.host.facts import machine_emulation
-from primetime.host.process import Placement, Spawning, spawn
+from primetime.host.load import load_every_cpu
 from primetime.instruments.sampler import Sampler
 from primetime.model import Fact, FileToPut, Footprint, Outcome, PowerSpec, Site, Step
 
@@ -125,12 +123,7 @@ class Device(ABC):
 
     def full_load(self, seconds: float) -> None:
         """Keep every CPU of the host busy."""
-        every = frozenset(range(os.cpu_count() or 1))
-        with ExitStack() as stack:
-            for cpu in sorted(every):
-                placed = Spawning(placement=Placement(cpus=frozenset({cpu})), stop_s=1.0)
-                stack.enter_context(spawn([sys.executable, "-c", "while True: pass"], placed))
-            time.sleep(seconds)
+        load_every_cpu(seconds)
 
     def boot_id(self) -> str:
         """Return what tells one start of the host from the next."""
