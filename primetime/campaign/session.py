@@ -15,7 +15,7 @@ from primetime.campaign.linux_device import LinuxDevice, Opening
 from primetime.campaign.metering import meter_facts
 from primetime.campaign.opening import open_device
 from primetime.campaign.runner import Run, Runner
-from primetime.campaign.signals import interruptible
+from primetime.campaign.signals import Interruption, interruptible
 from primetime.campaign.survey import survey
 from primetime.campaign.visits import Visits
 from primetime.environments import environment
@@ -41,6 +41,7 @@ class Opened:
     device: LinuxDevice
     environments: dict[str, Environment]
     usability: dict[str, Usability]
+    interruption: Interruption
     slowness: float = 1.0  # how many times longer trying them took than the plan has it for such boots, at least 1
 
 
@@ -101,7 +102,8 @@ def as_run(campaign: CampaignFile, session: Opened, listener: Listener, fleet: F
     visits = fleet.visits if fleet else None
     if visits:
         visits.slowness = session.slowness
-    return Run(campaign, campaign.study(), session.device, session.environments, session.usability, listener, visits)
+    study, device, found = campaign.study(), session.device, session.usability
+    return Run(campaign, study, device, session.environments, found, listener, visits, session.interruption)
 
 
 def switched_off(study: Study) -> dict[str, str]:
@@ -158,7 +160,7 @@ def primary_of(study: Study, point: Point) -> str:
 def opened(study: Study, listener: Listener) -> Iterator[Opened]:
     """Hold the device, put right what a killed run left, open it and try what it can run."""
     with ExitStack() as stack:
-        stack.enter_context(interruptible())
+        interruption = stack.enter_context(interruptible())
         stack.enter_context(device_lock(study.name))
         ledger = open_ledger()
         put_right(ledger, lambda words: listener(StepStarted(words)))
@@ -170,10 +172,16 @@ def opened(study: Study, listener: Listener) -> Iterator[Opened]:
         opening = Opening(study, images, tuple(members.values()), ledger)
         device = stack.enter_context(open_device(opening))
         t0 = device.now()
-        usability = survey(device, members.values(), lambda words: listener(StepStarted(words)))
+
+        def trying(words: str) -> None:
+            interruption.check()  # an environment that fails while a signal is obeyed only counts as not usable
+            listener(StepStarted(words))
+
+        usability = survey(device, members.values(), trying)
+        interruption.check()
         emulated = {label for label, found in usability.items() if found.emulated}
         slowness = max((device.now() - t0) / boots_s(study, emulated), 1.0)
-        yield Opened(device, members, usability, slowness)
+        yield Opened(device, members, usability, interruption, slowness)
 
 
 def put_right(ledger: Ledger, tell: Callable[[str], None]) -> Sequence[str]:

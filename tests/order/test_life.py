@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from primetime.campaign.device import BootStart
+from primetime.campaign.fake_device import FakeDevice
 from primetime.campaign.groups import grouped
 from primetime.campaign.runner import Run, Runner
 from primetime.campaign.study_file import load_study
-from primetime.errors import Interrupted, UserError
+from primetime.environments.base import Environment, Instance
+from primetime.errors import CommandTimeout, Interrupted, UserError
 from primetime.model import CampaignState, Event, FlashSpec, Point, Stopping, TrialEnded, Usability, Usable
 from primetime.workloads import workload
 from tests.order.campaigns import BLOCKS, Campaign, made_study
@@ -212,3 +218,47 @@ def test_iterations_are_measured_in_one_boot_and_count_once(path: Path) -> None:
     assert campaign.file.counts().done == BLOCKS * 2 * 2 * 3
     ratios = campaign.file.log_ratios("work-0", "rate", "slow", "native")
     assert [block for block, _ in ratios] == list(range(1, BLOCKS + 1))
+
+
+class HungDevice(FakeDevice):
+    """A device that is told to stop in its second flush, and on which undoing hangs. `at_end`: that of the boot."""
+
+    def __init__(self, at_end: bool) -> None:
+        super().__init__()
+        self.at_end = at_end
+        self.hung = False
+
+    def flush(self) -> int:
+        dirty = super().flush()
+        if not self.hung and self.acts.count("flush") == 2:
+            self.hung = True
+            try:
+                os.kill(os.getpid(), signal.SIGINT)
+            except Interrupted:
+                if self.at_end:
+                    raise
+                raise CommandTimeout(("sync",), 300.0) from None
+        return dirty
+
+    @contextmanager
+    def boot(self, environment: Environment, how: BootStart) -> Iterator[Instance]:
+        with super().boot(environment, how) as instance:
+            try:
+                yield instance
+            except Interrupted:
+                if self.at_end:
+                    raise CommandTimeout(("runc", "kill"), 10.0) from None
+                raise
+
+
+@pytest.mark.parametrize("at_end", [True, False])
+def test_what_hangs_while_a_signal_is_obeyed_does_not_hide_it(path: Path, at_end: bool) -> None:
+    campaign = Campaign(path, made_study({"native": {}}))
+    campaign.device = HungDevice(at_end)
+    with pytest.raises(Interrupted, match="stopped by SIGINT"):
+        campaign.run()
+    boots = campaign.file.rows("SELECT status FROM boots")
+    assert [row["status"] for row in boots] == ["interrupted"]
+    assert len(campaign.done()) == 1
+    campaign.run(resumed=True)
+    assert len(campaign.done()) == BLOCKS * 2

@@ -9,10 +9,11 @@ from typing import cast
 import pytest
 
 from primetime.environments.base import BootContext
-from primetime.environments.docker import Docker
+from primetime.environments.docker import Docker, DockerContainer
 from primetime.environments.docker_engine import Engine, cgroup_name, parse_info
-from primetime.errors import BootFailed, CommandFailed, UserError
-from primetime.model import EnvironmentSpec, Limits
+from primetime.errors import BootFailed, CommandFailed, CommandTimeout, UserError
+from primetime.host.process import Placement, Spawning, spawn
+from primetime.model import EnvironmentSpec, Limits, Outcome
 
 HYBRID = "9:name=systemd:/docker/0aa1\n4:memory:/docker/0aa1\n2:cpuacct:/docker/0aa1\n0::/docker/0aa1\n"
 
@@ -68,3 +69,17 @@ def test_the_socket_is_named_to_the_client() -> None:
 def test_unknown_settings_are_refused() -> None:
     with pytest.raises(UserError, match="storage cannot be 'overlay'"):
         Docker(EnvironmentSpec("d", "docker", {"storage": "overlay"}))
+
+
+class HungEngine(Engine):
+    """An engine that answers nothing any more."""
+
+    def run(self, *arguments: str, check: bool = True, spawning: Spawning | None = None) -> Outcome:
+        raise CommandTimeout(self.argv(*arguments), 120.0)
+
+
+def test_an_engine_that_hangs_does_not_hide_why_a_container_was_ended(tmp_path: Path) -> None:
+    boot = cast(BootContext, SimpleNamespace(name="b1", directory=tmp_path))
+    container = DockerContainer(boot, HungEngine("/run/docker.sock"), Placement())
+    with spawn(["sleep", "60"], Spawning()) as main:
+        container.end(main)
