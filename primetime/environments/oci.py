@@ -177,9 +177,10 @@ def overlay_root(context: BootContext, rootfs: Path) -> Iterator[None]:
     upper.mkdir()
     work.mkdir()
     layers = f"lowerdir={context.images.userland},upperdir={upper},workdir={work}"
-    with context.ledger.undone(Act("mount", {"path": str(rootfs)})), failing_as("overlay of the userland"):
-        run(["mount", "-t", "overlay", "-o", layers, "overlay", str(rootfs)], timeout_s=30)
-        (rootfs / DATA_DIRECTORY.lstrip("/")).mkdir(exist_ok=True)
+    with context.ledger.undone(Act("mount", {"path": str(rootfs)})):
+        with failing_as("overlay of the userland"):
+            run(["mount", "-t", "overlay", "-o", layers, "overlay", str(rootfs)], timeout_s=30)
+            (rootfs / DATA_DIRECTORY.lstrip("/")).mkdir(exist_ok=True)
         yield
 
 
