@@ -20,7 +20,7 @@ from primetime.errors import UserError
 from primetime.host.knobs import chosen
 from primetime.host.ledger import RUN_DIRECTORY, Act, Ledger
 from primetime.host.process import run
-from primetime.host.rawdisk import opened
+from primetime.host.rawdisk import opened, overwrite_randomly, write_fully
 from primetime.model import Fact, Scalar, VolumeSpec
 
 DIRECTORY_NAME = "primetime-volume"  # the only place where a power cut can leave something of ours
@@ -28,7 +28,7 @@ MKFS_OPTIONS = "lazy_itable_init=0,lazy_journal_init=0,nodiscard"  # discard wou
 MOUNT_OPTIONS = "rw,relatime,data=ordered"
 NOT_STORAGE = ("tmpfs", "ramfs", "devtmpfs", "overlay", "proc", "sysfs")
 PLAIN = "none"  # the one I/O scheduler that every kernel has
-CHUNK = 4 * 1024 * 1024
+EXT4_BLOCK = 4096  # its largest on every architecture, and a multiple of every logical block
 RESERVE = 512 * 1024 * 1024  # left free for everybody else
 
 
@@ -36,7 +36,8 @@ RESERVE = 512 * 1024 * 1024  # left free for everybody else
 class Volume:
     """An open volume. `directory` is ours; `image` is None when no environment wants a disk.
 
-    `device` is the block device under test in partition mode, None in image mode.
+    `device` is the block device under test in partition mode, None in image mode: its first `size_bytes` are
+    tested, what lies beyond is never touched. `filled`: all of them have been written since it was opened.
     """
 
     directory: Path
@@ -44,6 +45,7 @@ class Volume:
     image: Path | None
     device: Path | None = None
     discard: bool = False
+    filled: bool = True
 
     @property
     def tested(self) -> Path:
@@ -60,7 +62,7 @@ class Volume:
             if self.device is None:
                 yield path
                 return
-            make_file_system(self.device, self.discard)
+            make_file_system(self.device, self.size_bytes, self.discard)
             stack.enter_context(ledger.undone(Act("mount", {"path": str(path)})))
             run(["mount", "-t", "ext4", "-o", MOUNT_OPTIONS, str(self.device), str(path)], timeout_s=60)
             (path / "data").mkdir()
@@ -72,18 +74,31 @@ class Volume:
         disk = self.device or self.image
         if disk is None:
             raise ValueError("this volume was opened without an image")
-        make_file_system(disk, self.discard)
+        make_file_system(disk, self.size_bytes, self.discard)
         yield disk
 
+    def precondition(self, ledger: Ledger) -> int:
+        """Fill the region under test in order, then overwrite it at random (contract §6); return the bytes written."""
+        region = self.device or self.image
+        if region is None:
+            with self.fresh_directory("precondition", ledger) as directory:
+                write_fully(directory / "fill", self.size_bytes)
+                return self.size_bytes + overwrite_randomly(directory / "fill", self.size_bytes)
+        if not self.filled:
+            write_fully(region, self.size_bytes)
+        return self.size_bytes + overwrite_randomly(region, self.size_bytes)
 
-def make_file_system(disk: Path, discard: bool) -> None:
-    """Make the same ext4 as for everybody; `discard`: tell the device first that nothing on it is needed.
+
+def make_file_system(disk: Path, size_bytes: int, discard: bool) -> None:
+    """Make the same ext4 as for everybody in a disk's first bytes; `discard`: tell it first that none is needed.
 
     Both programs refuse a device that somebody has claimed since it was opened (blkdiscard from util-linux 2.36 on).
     """
+    region = size_bytes // EXT4_BLOCK * EXT4_BLOCK
     if discard:
-        run(["blkdiscard", str(disk)], timeout_s=300)
-    run(["mkfs.ext4", "-F", "-q", "-E", MKFS_OPTIONS, "-L", "primetime", str(disk)], timeout_s=300)
+        run(["blkdiscard", "--length", str(region), str(disk)], timeout_s=300)
+    argv = ["mkfs.ext4", "-F", "-q", "-E", MKFS_OPTIONS, "-L", "primetime", str(disk), f"{region // 1024}k"]
+    run(argv, timeout_s=300)
 
 
 @contextmanager
@@ -96,7 +111,7 @@ def open_volume(spec: VolumeSpec, disk: bool, ledger: Ledger) -> Iterator[Volume
     if spec.mode == "partition" and path.is_block_device():
         check_device(path, spec)
         with ledger_directory(RUN_DIRECTORY / "volume", ledger) as directory:
-            yield Volume(directory, spec.size_bytes, None, path, spec.discard == "before-boot")
+            yield Volume(directory, spec.size_bytes, None, path, spec.discard == "before-boot", filled=False)
         return
     needs_file = disk or spec.mode == "partition"
     check_path(path, spec.size_bytes * (2 if needs_file else 1))
@@ -168,16 +183,6 @@ def check_path(path: Path, needed: int) -> None:
             f"volume.path {path} has {free // 2**20} MiB free, {(needed + RESERVE) // 2**20} MiB are needed",
             "free some space, or lower volume.size in the study",
         )
-
-
-def write_fully(file: Path, size_bytes: int) -> None:
-    """Fill a file with incompressible data, so that every block is written and none is a hole."""
-    block = os.urandom(CHUNK)
-    with file.open("wb") as out:
-        for offset in range(0, size_bytes, CHUNK):
-            out.write(block[: size_bytes - offset])
-        out.flush()
-        os.fsync(out.fileno())
 
 
 def file_system(path: Path) -> dict[str, str]:

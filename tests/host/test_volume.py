@@ -20,6 +20,8 @@ from primetime.model import VolumeSpec
 
 SIZE = 64 * 1024 * 1024
 LIMIT_S = 30.0
+BEYOND = b"somebody else's"
+PIECE = 4096
 PARTITION = (2048, 102400)  # first sector and sectors
 
 
@@ -74,7 +76,7 @@ def refusal(device: Path, ledger: Ledger) -> UserError:
         overwrite_randomly(device, SIZE)
     for discard in (False, True):
         with pytest.raises(CommandFailed):
-            make_file_system(device, discard)
+            make_file_system(device, SIZE, discard)
     assert device.read_bytes() == before
     return refused.value
 
@@ -116,3 +118,23 @@ def test_a_device_that_is_too_small_or_may_not_be_erased_is_refused(loop: Path, 
     ):
         with pytest.raises(UserError, match=words), open_volume(spec, True, ledger):
             pass
+
+
+@pytest.mark.parametrize("discard", ["never", "before-boot"])
+def test_the_region_under_test_is_written_and_nothing_beyond_it(loop: Path, ledger: Ledger, discard: str) -> None:
+    region = SIZE // 2
+    with loop.open("r+b") as out:
+        out.seek(region)
+        out.write(BEYOND)
+    spec = VolumeSpec("partition", str(loop), region, True, discard)
+    with device_lock("tests"), open_volume(spec, True, ledger) as volume:
+        assert volume.precondition(ledger) == 2 * region
+        written = loop.read_bytes()
+        assert all(any(written[at : at + PIECE]) for at in range(0, region, PIECE))
+        with volume.fresh_disk() as disk:
+            words = run(["dumpe2fs", "-h", str(disk)], timeout_s=LIMIT_S).stdout.decode()
+        about = dict(line.split(":", 1) for line in words.splitlines() if ":" in line)
+        assert int(about["Block count"]) * int(about["Block size"]) == region
+        with volume.fresh_directory("b1", ledger) as directory:
+            (directory / "file").write_bytes(BEYOND)
+    assert loop.read_bytes()[region:] == BEYOND + bytes(region - len(BEYOND))
