@@ -19,6 +19,7 @@ from pathlib import Path
 from primetime.errors import UserError
 from primetime.host.knobs import chosen
 from primetime.host.ledger import RUN_DIRECTORY, Act, Ledger
+from primetime.host.mounts import read_mounts
 from primetime.host.process import run
 from primetime.host.rawdisk import opened, overwrite_randomly, write_fully
 from primetime.model import Fact, Scalar, VolumeSpec
@@ -187,23 +188,18 @@ def check_path(path: Path, needed: int) -> None:
 
 def file_system(path: Path) -> dict[str, str]:
     """Return type, source, options and device ("254:0") of the file system that holds `path`."""
-    best: list[str] = []
-    kind: list[str] = []
     if path.is_block_device():
         number = path.stat().st_rdev
         device = f"{os.major(number)}:{os.minor(number)}"
         return {"type": "block", "source": str(path), "options": "", "device": device}
     resolved = path.resolve()
-    for line in Path("/proc/self/mountinfo").read_text(encoding="utf-8").splitlines():
-        before, _, after = line.partition(" - ")
-        fields = before.split()
-        mount = Path(fields[4])
-        if (mount == resolved or mount in resolved.parents) and (not best or len(fields[4]) >= len(best[4])):
-            best, kind = fields, after.split()
-    if not best:  # in a chroot the root need not be a mount point
+    over = [one for one in read_mounts() if one.path == resolved or one.path in resolved.parents]
+    if not over:  # in a chroot the root need not be a mount point
         number = resolved.stat().st_dev
         return {"type": "unknown", "source": "", "options": "", "device": f"{os.major(number)}:{os.minor(number)}"}
-    return {"type": kind[0], "source": kind[1], "options": f"{best[5]},{kind[2]}", "device": best[2]}
+    best = max(reversed(over), key=lambda one: len(one.path.parts))  # of several at one place the latest is seen
+    options = f"{best.options},{best.super_options}"
+    return {"type": best.kind, "source": best.source, "options": options, "device": best.device}
 
 
 def queue_directory(path: Path) -> Path | None:
