@@ -47,9 +47,10 @@ class GuestInstance(Instance):
         except EnvironmentDied as error:
             raise self.died(error) from None
         t1 = time.monotonic()
+        stdout, stderr = b64decode(answer["stdout"]), b64decode(answer["stderr"])
         if answer["timed_out"]:
-            raise CommandTimeout(command.argv, command.timeout_s)
-        return Outcome(answer["rc"], b64decode(answer["stdout"]), b64decode(answer["stderr"]), t0, t1)
+            raise CommandTimeout(command.argv, command.timeout_s, stdout, stderr)
+        return Outcome(answer["rc"], stdout, stderr, t0, t1)
 
     def put(self, path: str, content: bytes) -> None:
         self.agent.put(FILE_LIMIT_S, path, content)

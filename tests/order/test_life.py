@@ -17,8 +17,20 @@ from primetime.campaign.groups import grouped
 from primetime.campaign.runner import Run, Runner
 from primetime.campaign.study_file import load_study
 from primetime.environments.base import Environment, Instance
+from primetime.environments.fake import PROGRAM, FakeInstance
 from primetime.errors import CommandTimeout, Interrupted, UserError
-from primetime.model import CampaignState, Event, FlashSpec, Point, Stopping, TrialEnded, Usability, Usable
+from primetime.model import (
+    CampaignState,
+    Command,
+    Event,
+    FlashSpec,
+    Outcome,
+    Point,
+    Stopping,
+    TrialEnded,
+    Usability,
+    Usable,
+)
 from primetime.workloads import workload
 from tests.order.campaigns import BLOCKS, Campaign, made_study
 
@@ -218,6 +230,46 @@ def test_iterations_are_measured_in_one_boot_and_count_once(path: Path) -> None:
     assert campaign.file.counts().done == BLOCKS * 2 * 2 * 3
     ratios = campaign.file.log_ratios("work-0", "rate", "slow", "native")
     assert [block for block, _ in ratios] == list(range(1, BLOCKS + 1))
+
+
+def test_what_a_tool_said_that_failed_is_kept(path: Path) -> None:
+    campaign = Campaign(path, made_study({"native": {"fail_at": 1}}))
+    campaign.run()
+    failed = campaign.file.rows("SELECT trial, reason FROM trials WHERE status = 'failed'")
+    assert [row["reason"] for row in failed] == ["fake-work ended with exit code 1: it was told to fail"] * BLOCKS
+    for row in failed:
+        assert campaign.file.raw(row["trial"]) == {
+            "fake.json": b'{"rate": ',
+            "fake.json.stderr": b"it was told to fail",
+        }
+
+
+class LateInstance(FakeInstance):
+    """An instance in which the workload is killed once its time is over."""
+
+    def run(self, command: Command) -> Outcome:
+        if command.argv[0] == PROGRAM:
+            raise CommandTimeout(command.argv, command.timeout_s, b"half of it")
+        return super().run(command)
+
+
+class LateDevice(FakeDevice):
+    """A device whose environments have such instances."""
+
+    @contextmanager
+    def boot(self, environment: Environment, how: BootStart) -> Iterator[Instance]:
+        with super().boot(environment, how) as instance:
+            assert isinstance(instance, FakeInstance)
+            yield LateInstance(instance.environment, instance.name)
+
+
+def test_what_a_tool_said_until_its_time_was_over_is_kept(path: Path) -> None:
+    campaign = Campaign(path, made_study({"native": {}}, points=1))
+    campaign.device = LateDevice()
+    campaign.run()
+    (trial, *_) = campaign.file.rows("SELECT trial, reason FROM trials WHERE status = 'failed'")
+    assert "did not end within" in trial["reason"]
+    assert campaign.file.raw(trial["trial"]) == {"fake.json": b"half of it"}
 
 
 class HungDevice(FakeDevice):

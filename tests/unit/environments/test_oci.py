@@ -10,8 +10,11 @@ import pytest
 
 from primetime.environments import oci
 from primetime.environments.base import BootContext
+from primetime.environments.chroot import checked
 from primetime.environments.oci import Container
+from primetime.errors import CommandTimeout
 from primetime.host.process import Placement, Spawning, spawn
+from primetime.model import Command, Outcome
 
 
 def test_a_runtime_that_hangs_does_not_hide_why_a_container_was_ended(
@@ -24,3 +27,9 @@ def test_a_runtime_that_hangs_does_not_hide_why_a_container_was_ended(
     boot = cast(BootContext, SimpleNamespace(name="b1", directory=tmp_path))
     with spawn(["sleep", "60"], Spawning()) as main:
         Container(boot, [str(runtime)], Placement()).end(main)
+
+
+def test_what_a_program_said_until_it_was_killed_is_kept() -> None:
+    with pytest.raises(CommandTimeout) as caught:
+        checked(Command(("fio",), 1.0), Outcome(137, b"half of it", b"a warning", 10.0, 11.5))
+    assert (caught.value.stdout, caught.value.stderr) == (b"half of it", b"a warning")
