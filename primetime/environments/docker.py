@@ -138,7 +138,7 @@ class Docker(Environment):
             return Usability(self.kind, Usable.NO, "docker is not installed", "apt-get install docker.io")
         try:
             self.engine().info()
-        except CommandFailed as error:
+        except (CommandFailed, CommandTimeout) as error:
             reason = f"no Docker engine answers on {self.engine().socket}: {error.message}"
             return Usability(self.kind, Usable.NO, reason, 'systemctl start docker, or name its socket: socket = "…"')
         return None
