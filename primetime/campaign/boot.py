@@ -12,6 +12,7 @@ from primetime.campaign.inside import seen_inside
 from primetime.campaign.metering import AFTER, BEFORE, IDLE_ENVIRONMENT, IDLE_HOST, Metering
 from primetime.campaign.proof import prove_threads
 from primetime.campaign.signals import Interruption
+from primetime.campaign.stopping import WRITTEN, WRITTEN_BEFORE
 from primetime.campaign.trial import Booted, Trial
 from primetime.environments.base import (
     DATA_DIRECTORY,
@@ -29,7 +30,6 @@ from primetime.workloads import workload
 TrialListener = Callable[[int, Point, TrialResult | None], None]  # None: it starts now
 
 
-WRITTEN = "boot.disk_written_bytes"
 SPACER = f"{DATA_DIRECTORY}/.spacer"
 
 
@@ -58,11 +58,13 @@ class Boot:
     def carry_out(self, trials: Mapping[int, Point], tell: TrialListener) -> None:
         """Measure `trials` (trial id → point) in order. Raises BootFailed, EnvironmentDied, Interrupted."""
         written = self.device.written_bytes()
+        self.note((Fact(WRITTEN_BEFORE, written - self.device.booked_bytes),))
         try:
             with self.metering.recording():
                 self.metered(trials, tell)
         finally:
-            self.note((Fact(WRITTEN, self.device.written_bytes() - written),))
+            self.device.booked_bytes = self.device.written_bytes()
+            self.note((Fact(WRITTEN, self.device.booked_bytes - written),))
             self.campaign.add_phases(self.boot_id, self.phases)
 
     def metered(self, trials: Mapping[int, Point], tell: TrialListener) -> None:

@@ -49,6 +49,7 @@ class Device(ABC):
 
     site: Site
     power = PowerSpec()
+    booked_bytes = 0  # of `written_bytes`: what was there before the campaign, or stands in the campaign file
 
     @abstractmethod
     def facts(self) -> tuple[Fact, ...]:
@@ -60,7 +61,7 @@ class Device(ABC):
 
     @abstractmethod
     def written_bytes(self) -> int:
-        """Return what the tested disk has written since the host started; 0 where it does not count."""
+        """Return what the disk under the volume has written since the host started; 0 where it does not count."""
 
     @abstractmethod
     def settle(self) -> tuple[Fact, ...]:

@@ -26,7 +26,7 @@ from primetime.host.ledger import RUN_DIRECTORY, Act, Ledger
 from primetime.host.offloads import hop_in_words
 from primetime.host.process import run
 from primetime.host.rawdisk import limit_facts
-from primetime.host.volume import Volume, logical_block, open_volume_facts, queue_directory
+from primetime.host.volume import Volume, disk_written_bytes, logical_block, open_volume_facts
 from primetime.images.guest import GuestImages
 from primetime.instruments import default_instruments, instrument_facts
 from primetime.instruments.memory import footprint_bytes
@@ -36,7 +36,6 @@ from primetime.model import Fact, FileToPut, Footprint, Limits, Outcome, Site, S
 SYNC_LIMIT_S = 300.0
 SMALLEST_GUEST = 128 * 1024 * 1024
 EMULATOR_RESERVE = 192 * 1024 * 1024  # TCG's cache of translated code, and what QEMU takes more for it
-WRITTEN_SECTORS, SECTOR = 6, 512  # Documentation/block/stat.rst
 CLEAN_BYTES = 1024 * 1024  # "near zero": background noise of a host that does nothing else
 CLEAN_LIMIT_S = 30.0
 QUIET_BUSY = 0.10  # of one CPU-second per second and CPU
@@ -115,9 +114,7 @@ class LinuxDevice(Device):
         return tuple(fact for fact in volume_facts(self.volume.tested) if fact.name.startswith(WEAR))
 
     def written_bytes(self) -> int:
-        queue = queue_directory(self.volume.tested)
-        stat = (queue.parent / "stat").read_text(encoding="ascii").split() if queue else []
-        return int(stat[WRITTEN_SECTORS]) * SECTOR if stat else 0
+        return disk_written_bytes(Path(self.opening.study.volume.path))
 
     def settle(self) -> tuple[Fact, ...]:
         pace = self.opening.study.pace

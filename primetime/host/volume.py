@@ -29,6 +29,7 @@ MKFS_OPTIONS = "lazy_itable_init=0,lazy_journal_init=0,nodiscard"  # discard wou
 MOUNT_OPTIONS = "rw,relatime,data=ordered"
 NOT_STORAGE = ("tmpfs", "ramfs", "devtmpfs", "overlay", "proc", "sysfs")
 PLAIN = "none"  # the one I/O scheduler that every kernel has
+WRITTEN_SECTORS, SECTOR = 6, 512  # Documentation/block/stat.rst
 EXT4_BLOCK = 4096  # its largest on every architecture, and a multiple of every logical block
 RESERVE = 512 * 1024 * 1024  # left free for everybody else
 
@@ -212,6 +213,13 @@ def queue_directory(path: Path) -> Path | None:
         if (candidate / "queue").is_dir():
             return candidate / "queue"
     return None
+
+
+def disk_written_bytes(path: Path) -> int:
+    """Return what the disk under `path` has written since the host started; 0 where it does not count."""
+    queue = queue_directory(path)
+    stat = (queue.parent / "stat").read_text(encoding="ascii").split() if queue else []
+    return int(stat[WRITTEN_SECTORS]) * SECTOR if stat else 0
 
 
 def scheduler(queue: Path) -> str:

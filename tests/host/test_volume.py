@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from primetime.campaign.linux_device import LinuxDevice
 from primetime.errors import CommandFailed, UserError
 from primetime.host.ledger import Ledger
 from primetime.host.lock import device_lock
@@ -138,3 +139,10 @@ def test_the_region_under_test_is_written_and_nothing_beyond_it(loop: Path, ledg
         with volume.fresh_directory("b1", ledger) as directory:
             (directory / "file").write_bytes(BEYOND)
     assert loop.read_bytes()[region:] == BEYOND + bytes(region - len(BEYOND))
+
+
+def test_filling_the_volume_counts_as_written(device: LinuxDevice) -> None:
+    if not device.written_bytes():
+        pytest.skip("the disk under the volume does not count what it writes")
+    assert device.volume.image is not None
+    assert device.written_bytes() - device.booked_bytes >= device.volume.size_bytes

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -15,6 +16,7 @@ from primetime.campaign.device import BootStart
 from primetime.campaign.fake_device import FakeDevice
 from primetime.campaign.groups import grouped
 from primetime.campaign.runner import Run, Runner
+from primetime.campaign.stopping import WRITTEN, written_bytes
 from primetime.campaign.study_file import load_study
 from primetime.environments.base import Environment, Instance
 from primetime.environments.fake import PROGRAM, FakeInstance
@@ -170,6 +172,26 @@ def test_nothing_more_is_measured_once_enough_was_written(path: Path) -> None:
     assert len(campaign.file.rows("SELECT boot FROM boots")) == 3
     skipped = campaign.file.rows("SELECT DISTINCT reason FROM trials WHERE status = 'skipped'")
     assert [row["reason"] for row in skipped] == ["flash.max_bytes_written is reached"]
+
+
+def test_what_is_written_between_boots_counts_as_well(path: Path) -> None:
+    study = replace(made_study({"native": {}, "slow": {}}), flash=FlashSpec(max_bytes_written=300))
+    campaign = Campaign(path, study)
+    campaign.device.written, campaign.device.booked_bytes = 1250, 1000  # an image was filled, environments were tried
+    campaign.device.wear = 25
+    assert campaign.run() is CampaignState.BUDGET
+    assert len(campaign.file.rows("SELECT boot FROM boots")) == 2
+
+
+def test_a_boot_that_was_killed_with_us_is_taken_for_the_one_that_wrote_most(path: Path) -> None:
+    campaign = Campaign(path, made_study({"native": {}}))
+    campaign.device.wear = 100
+    campaign.run()
+    assert written_bytes(campaign.file) == 100 * BLOCKS
+    boot = campaign.file.rows("SELECT max(boot) AS boot FROM boots")[0]["boot"]
+    with sqlite3.connect(path) as sql:
+        sql.execute("DELETE FROM fact WHERE scope = 'boot' AND scope_id = ? AND name = ?", (str(boot), WRITTEN))
+    assert written_bytes(campaign.file) == 100 * BLOCKS
 
 
 def test_a_study_that_asks_for_reboots_stops_and_insists(path: Path) -> None:
