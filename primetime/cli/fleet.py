@@ -200,7 +200,8 @@ def table(found: Outcomes) -> str:
         rows.append([kind, *(f"{MARKS[Usable(one['state'])]} {one['state']}" if one else "–" for one in cells)])
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-    why = [line for name, kinds in states.items() for one in kinds.values() for line in reasons(name, one)]
+    why = [f"{name} {one['controller_meter']}" for name, one in good.items() if "controller_meter" in one]
+    why += [line for name, kinds in states.items() for one in kinds.values() for line in reasons(name, one)]
     return "\n".join([*lines, *([""] if why else []), *why])
 
 

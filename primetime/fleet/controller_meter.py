@@ -12,8 +12,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from primetime.errors import UserError
 from primetime.host.facts import boot_id
-from primetime.instruments.power import meter
+from primetime.instruments.power import meter, resolves
 from primetime.instruments.power.base import JOULES
 from primetime.instruments.power.controller_log import Beginning, BoardClock, ControllerLog
 from primetime.instruments.power.recorder import Recording
@@ -21,6 +22,7 @@ from primetime.model import MeterSpec
 from primetime.store import give_to_user
 
 WRITE_S = 2.0  # the most that a kill can cost
+TRIED_S = 10.0
 
 
 class ControllerMeter:
@@ -93,6 +95,27 @@ class ControllerMeter:
             why = f" ({problem})" if problem else ""
             return f"meter {self.spec.name} gives nothing{why}: no energy figures until it does"
         return ""
+
+
+def tried(spec: MeterSpec) -> str:
+    """Read a meter once; say what it shows and what it can tell apart, or why it shows nothing."""
+    one, name = meter(spec), f"meter {spec.name} ({spec.kind})"
+    channel = one.channels()[0]
+    deadline = time.monotonic() + TRIED_S
+    try:
+        one.open()
+        while True:
+            shown = [reading.values[channel.name] for reading in one.read() if channel.name in reading.values]
+            if shown:
+                return f"{name} shows {shown[-1]:.4g} {channel.unit}; {resolves(one)}"
+            if time.monotonic() > deadline:
+                return f"{name} shows nothing within {TRIED_S:g} s"
+            time.sleep(1.0 / channel.hz)
+    except (OSError, UserError, ValueError, LookupError) as error:
+        hint = f" → {error.hint}" if isinstance(error, UserError) else ""
+        return f"{name} cannot be read: {error}{hint}"
+    finally:
+        one.close()
 
 
 @contextmanager

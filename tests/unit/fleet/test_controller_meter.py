@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from primetime.fleet.board_clock import ask_clock
-from primetime.fleet.controller_meter import ControllerMeter, metered
+from primetime.fleet.controller_meter import ControllerMeter, metered, tried
 from primetime.host.facts import boot_id
 from primetime.instruments.power.controller_log import BoardClock, ControllerLog, read_log
 from primetime.model import Channel, MeterSpec, SeriesChunk
@@ -86,6 +86,16 @@ def test_silence_is_said_once_and_again_when_it_comes_back(tmp_path: Path, sourc
     one.note_clock(BoardClock(1.0, 2.0, 0.001, "board"))
     assert read_log(tmp_path / "log")[0].errors > 0
     assert "FileNotFoundError" in read_log(tmp_path / "log")[0].problem
+
+
+def test_doctor_reads_a_meter_once(source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    spec = MeterSpec("lab", "command", {"command": "echo 4.7", "clock": "arrival", "hz": 10.0})
+    assert tried(spec).startswith("meter lab (command) shows 4.7 W; total at the wall: steps of 0.001 W")
+    monkeypatch.setattr("primetime.fleet.controller_meter.TRIED_S", 0.05)
+    assert tried(plug(source)) == "meter plug (csv) shows nothing within 0.05 s"
+    assert "cannot be read: [Errno 2]" in tried(plug(source.with_name("absent.csv")))
+    monkeypatch.setitem(sys.modules, "joulescope", None)
+    assert tried(MeterSpec("js", "joulescope", {})).endswith("→ pip install 'primetime[joulescope]'")
 
 
 def test_a_log_that_cannot_be_written_costs_energy_and_nothing_else(tmp_path: Path, source: Path) -> None:
