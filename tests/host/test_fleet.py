@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import re
 import signal
 import sqlite3
 import subprocess
@@ -361,10 +362,11 @@ def with_meter(here: Path) -> None:
         'clock = "arrival"\nhz = 10.0\nresolution = 0.0001\n'
     )
     study = STUDY[: STUDY.index("[[points]]")] + METERED + STUDY[STUDY.index("[blocks]") :]
-    study = study.replace("min = 3", "min = 1").replace("max = 3", "max = 1")
+    study = re.sub(r"(min|max) = \d+", r"\1 = 1", study)
     (here / "metered.toml").write_text(f'{study}[power]\npulse = "2s"\nidle = "33s"\n')
 
 
+@pytest.mark.slow
 def test_the_controllers_meter_is_in_the_campaign_as_the_boards_own_would_be(
     served: sshd.Server, here: Path, idle: None
 ) -> None:
@@ -403,6 +405,7 @@ def test_the_controllers_meter_is_in_the_campaign_as_the_boards_own_would_be(
     assert line.slope.value == pytest.approx(1.0, abs=0.25)
 
 
+@pytest.mark.slow
 def test_a_killed_controller_loses_energy_only_where_it_was_away(served: sshd.Server, here: Path, idle: None) -> None:
     with_meter(here)
     controller = subprocess.Popen(
