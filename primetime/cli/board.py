@@ -77,7 +77,7 @@ def forked(log: Path) -> bool:
     return True
 
 
-def visit(job: Job, fetch: bool, clock: bool) -> int:
+def visit(job: Job, fetch: bool, clock: bool = False) -> int:
     """Say how the job stands in one JSON line, and send the campaign where that is asked for and disturbs nothing."""
     job.campaign.parent.mkdir(parents=True, exist_ok=True)
     copy = job.beside("copy")
