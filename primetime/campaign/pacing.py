@@ -38,7 +38,9 @@ def paced_points(run: Run) -> dict[str, Point]:
     missing = [point for point in wanted if not {f"{PACE}{point.name}", f"{PACE}{point.name}{UNKNOWN}"} & known.keys()]
     if missing:
         run.listener(StepStarted(f"measuring what {run.study.baseline} does, to pace {len(missing)} points by it"))
+        written = run.device.written_bytes()
         facts = list(measured(run, missing))
+        facts.append(Fact("flash.paced_bytes", run.device.written_bytes() - written))
         run.campaign.add_facts(facts)
         known.update({fact.name: fact.value for fact in facts})
     return {point.name: resolved(point, known) for point in run.study.points}

@@ -8,7 +8,7 @@ from primetime.intervals import half_width
 from primetime.model import CampaignState, Study
 from primetime.store import CampaignFile
 
-PRECONDITIONED = "flash.preconditioned_bytes"
+BEFORE_BLOCKS = ("flash.preconditioned_bytes", "flash.paced_bytes")  # written by preconditioning, and to pace by
 
 
 def stop_reason(campaign: CampaignFile, study: Study, index: int, emulated: Set[str]) -> CampaignState | None:
@@ -58,8 +58,8 @@ def elapsed_s(campaign: CampaignFile) -> float:
 def worn_out(campaign: CampaignFile, study: Study) -> bool:
     """Whether the campaign has written as much to the tested disk as the study allows (contract §6)."""
     most = study.flash.max_bytes_written
-    conditioned = sum(int(fact.value or 0) for fact in campaign.facts("campaign") if fact.name == PRECONDITIONED)
-    written = conditioned + sum(int(fact) for fact in boot_facts(campaign, "boot.disk_written_bytes"))
+    before = sum(int(fact.value or 0) for fact in campaign.facts("campaign") if fact.name in BEFORE_BLOCKS)
+    written = before + sum(int(fact) for fact in boot_facts(campaign, "boot.disk_written_bytes"))
     return bool(most) and written >= most
 
 

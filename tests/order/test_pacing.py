@@ -53,6 +53,7 @@ def test_every_environment_keeps_to_the_same_rate(path: Path) -> None:
     kept = rates(campaign, "work-1")
     assert kept["native"] == {float(round(baseline / 2))}
     assert max(kept["slow"]) < baseline / 2, "who cannot keep to it is not helped"
+    assert {fact.name: fact.value for fact in campaign.file.facts("campaign")}["flash.paced_bytes"] == 0
     assert len(campaign.done()) == 2 * 2 * BLOCKS, "what was measured to pace by is no trial"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -46,7 +47,10 @@ def test_a_study_says_parts_and_figures(tmp_path: Path) -> None:
     assert names[:3] == ["fio-read-rate25pct", "fio-read-rate50pct", "fio-read-1MB"]
     assert names[-1] == "iperf3-rate12.5pct"
     assert [one.params["rate"] for one in study.points[:3]] == ["25%", "50%", 10**6]
-    assert estimate_study(study, frozenset()).trials > 0
+    whole = estimate_study(study, frozenset())
+    free = estimate_study(replace(study, points=tuple(map(unpaced, study.points))), frozenset())
+    assert whole.trials == free.trials
+    assert whole.seconds - free.seconds > 5 * 10.0, "one more boot, with the five points at a part"
 
 
 @pytest.mark.parametrize("name", ["fio", "iperf3"])
