@@ -102,13 +102,7 @@ class Boot:
         self.note((Fact("boot.footprint_bytes", size),))
         with ExitStack() as stack:
             recipes = self.recipes(trials.values())
-            with self.phase("files"):
-                self.space(instance)
-                self.put(instance, recipes)
-            with self.phase("servers"):
-                self.serve(stack, recipes)
-            with self.phase("layout"):
-                self.lay_out(instance, recipes)
+            self.provide(instance, recipes, stack)
             self.where_metered(IDLE_ENVIRONMENT, lambda: self.idle(instance))
             sampler = stack.enter_context(self.device.watch(instance.footprint()))
             booted = Booted(instance, sampler, figures, self.how.variation)
@@ -118,6 +112,16 @@ class Boot:
             self.keep_clock(first, instance.clock_offset(), self.device.now() - began)
             self.note((*sampler.facts(), Fact("host.boot_id", self.device.boot_id())))
         self.note(tuple(Fact(f"evidence.{name}", value) for name, value in instance.evidence().items()))
+
+    def provide(self, instance: Instance, recipes: list[Recipe], stack: ExitStack) -> None:
+        """Everything that points need before they can run: files, servers as long as `stack` lasts, layouts."""
+        with self.phase("files"):
+            self.space(instance)
+            self.put(instance, recipes)
+        with self.phase("servers"):
+            self.serve(stack, recipes)
+        with self.phase("layout"):
+            self.lay_out(instance, recipes)
 
     def keep_clock(self, first: ClockOffset | None, last: ClockOffset | None, seconds: float) -> None:
         """Store how the guest's clock related to the host's in this boot (contract §4)."""

@@ -10,18 +10,16 @@ import time
 from abc import ABC, abstractmethod
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from primetime.campaign.peer_service import PeerUse
 from primetime.campaign.variation import Variation
 from primetime.environments.base import BOOT_LIMIT_S, Environment, Instance
-from primetime.host.facts import machine_emulation
+from primetime.host.facts import boot_id, machine_emulation
 from primetime.host.load import load_every_cpu
 from primetime.instruments.sampler import Sampler
 from primetime.model import Fact, FileToPut, Footprint, Outcome, PowerSpec, Site, Step
 
 EMULATED_BOOT_LIMIT_S = 360.0  # under the KVM of an emulated device, on a loaded host
-BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +126,7 @@ class Device(ABC):
 
     def boot_id(self) -> str:
         """Return what tells one start of the host from the next."""
-        return BOOT_ID.read_text(encoding="ascii").strip()
+        return boot_id()
 
     def emulation(self) -> str:
         """Return what this machine itself is emulated as; "" for a real one."""

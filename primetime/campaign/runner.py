@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from primetime.campaign.boot import Boot, BootRun
 from primetime.campaign.device import Device, boot_start
 from primetime.campaign.estimate import estimate_study
+from primetime.campaign.pacing import paced_points
 from primetime.campaign.plan import plan_block
 from primetime.campaign.progress import Progress, figure_in_words
 from primetime.campaign.signals import Interruption
@@ -81,6 +82,7 @@ class Runner:
     def carry_out(self, resumed: bool) -> CampaignState:
         """Run blocks until the study is done; return why it stopped. Raises Interrupted, UndoFailed."""
         self.tell_start(resumed)
+        self.points = paced_points(self.run)
         index = 0
         while True:
             index += 1

@@ -8,7 +8,7 @@ from primetime.intervals import half_width
 from primetime.model import CampaignState, Study
 from primetime.store import CampaignFile
 
-PRECONDITIONED = "flash.preconditioned_bytes"
+BEFORE_BLOCKS = ("flash.preconditioned_bytes", "flash.paced_bytes")  # written by preconditioning, and to pace by
 WRITTEN = "boot.disk_written_bytes"  # in a boot
 WRITTEN_BEFORE = "boot.disk_written_before_bytes"  # since the boot before it, or since the volume was opened
 
@@ -68,12 +68,12 @@ def written_bytes(campaign: CampaignFile) -> int:
 
     A boot that was killed with us is taken for one that wrote the most.
     """
-    conditioned = sum(int(fact.value or 0) for fact in campaign.facts("campaign") if fact.name == PRECONDITIONED)
+    before = sum(int(fact.value or 0) for fact in campaign.facts("campaign") if fact.name in BEFORE_BLOCKS)
     inside = [int(value) for value in boot_facts(campaign, WRITTEN)]
     outside = [int(value) for value in boot_facts(campaign, WRITTEN_BEFORE)]
     lost = int(campaign.rows("SELECT count(*) AS boots FROM boots")[0]["boots"]) - len(inside)
     counted = sum(inside) + sum(outside) + lost * max(inside, default=0)
-    return max(counted, conditioned)  # a disk that counts nothing has at least been conditioned
+    return max(counted, before)  # a disk that counts nothing has at least been conditioned
 
 
 def boot_ids_before(campaign: CampaignFile, index: int) -> set[str]:

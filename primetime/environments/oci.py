@@ -25,7 +25,7 @@ from primetime.environments.base import (
     Storage,
     failing_as,
 )
-from primetime.environments.bundle import BundlePlan, oci_config
+from primetime.environments.bundle import VARIABLES, BundlePlan, oci_config
 from primetime.environments.chroot import GRACE_S, checked, limited, wait_for_own_namespace
 from primetime.environments.proofs import prove_cgroup
 from primetime.errors import BootFailed, CommandTimeout, EnvironmentDied
@@ -51,7 +51,8 @@ class Container(Instance):
         self.console_path = context.directory / "console"
 
     def run(self, command: Command) -> Outcome:
-        variables = [f"--env={name}={value}" for name, value in command.env.items()]
+        # all of them: crun 1.8 drops the container's own, PATH too, as soon as one is given
+        variables = [f"--env={name}={value}" for name, value in {**VARIABLES, **command.env}.items()]
         argv = [*self.argv, "exec", *variables, self.context.name, *limited(command)]
         outcome = run(
             argv,

@@ -53,6 +53,7 @@ DMI = Path("/sys/class/dmi/id")
 COMMAND_LINE = Path("/proc/cmdline")
 EMULATED = re.compile(r"(?:^|\s)primetime\.emulated=(\S*)")  # what `lab` puts on its boards' command line
 DEVICES = ("kvm", "vhost-net", "vhost-vsock")
+BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
 def machine_facts() -> tuple[Fact, ...]:
@@ -224,6 +225,11 @@ def os_name() -> str | None:
         else None
     )
     return found[1] if found else None
+
+
+def boot_id() -> str:
+    """What tells one start of this machine from the next."""
+    return BOOT_ID.read_text(encoding="ascii").strip()
 
 
 def first_line(path: Path) -> str | None:

@@ -83,6 +83,19 @@ def aa(data: CampaignData) -> CampaignData:
     return replace(data, trials=(*data.trials, *again))
 
 
+def paced(share: str | int) -> Change:
+    """Let every point keep to a rate."""
+
+    def change(data: CampaignData) -> CampaignData:
+        points = {
+            name: replace(record, point=replace(record.point, params={**record.point.params, "rate": share}))
+            for name, record in data.points.items()
+        }
+        return replace(data, points=points)
+
+    return change
+
+
 CHECKS: list[tuple[str, Change]] = [
     ("cpu-sets-shared", with_campaign_fact("cpu.sets_shared", True)),
     ("strays", with_boot_fact("proof.strays", 2)),
@@ -137,6 +150,9 @@ CHECKS: list[tuple[str, Change]] = [
     ("not-durable", with_values("qemu", work_bytes=4096e3, disk_written=1e9, environment_dirty_at_end=4e6)),
     ("absorbed-writes", with_values("qemu", rate=1e8, drained_rate=9e7, work_bytes=1e8, disk_written=2e7)),
     ("host-rebooted", both(with_boot_fact("host.boot_id", "a"), with_boot_fact("host.boot_id", "b", "native"))),
+    ("frequency-differs", both(with_values("native", frequency_mean=1.5e9), with_values("qemu", frequency_mean=1.2e9))),
+    ("pace-missed", paced(10**12)),
+    ("pace-missed", both(paced("50%"), with_campaign_fact(f"pace.{READ.name}", 10**12))),
     ("swap-on", with_campaign_fact("swap.devices", 1)),
     ("worn", with_campaign_fact("disk.device.life_time", "0x01 0x01", "0x02 0x01")),
     ("device-limit", both(with_campaign_fact("device.limit.read_bytes_per_s", 1000), with_values("qemu", rate=2e9))),
@@ -156,6 +172,14 @@ def test_fires_on_its_own_matter_and_not_without_it(sound: CampaignData, name: s
 
 def test_a_sound_campaign_gets_only_what_is_true_of_it(sound: CampaignData) -> None:
     assert ids(sound) <= EXPECTED | {"vmm-uncapped", "limits-unproved", "aa-few", "sequential-stop"}
+
+
+def test_a_rate_that_is_kept_to_and_one_frequency_are_no_matter(sound: CampaignData) -> None:
+    kept = both(paced("50%"), with_campaign_fact(f"pace.{READ.name}", 10**6))
+    assert "pace-missed" not in ids(kept(sound))
+    assert "pace-missed" not in ids(paced("50%")(sound)), "what was not measured is not missed"
+    near = both(with_values("native", frequency_mean=1.5e9), with_values("qemu", frequency_mean=1.45e9))
+    assert "frequency-differs" not in ids(near(sound))
 
 
 def test_the_murmur_of_a_network_is_no_visit(sound: CampaignData) -> None:
