@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -34,7 +32,7 @@ from primetime.model import (
     Usable,
 )
 from primetime.workloads import workload
-from tests.order.campaigns import BLOCKS, Campaign, made_study
+from tests.order.campaigns import BLOCKS, Campaign, HungDevice, made_study
 
 
 @pytest.fixture
@@ -294,41 +292,10 @@ def test_what_a_tool_said_until_its_time_was_over_is_kept(path: Path) -> None:
     assert campaign.file.raw(trial["trial"]) == {"fake.json": b"half of it"}
 
 
-class HungDevice(FakeDevice):
-    """A device that is told to stop in its second flush, and on which undoing hangs. `at_end`: that of the boot."""
-
-    def __init__(self, at_end: bool) -> None:
-        super().__init__()
-        self.at_end = at_end
-        self.hung = False
-
-    def flush(self) -> int:
-        dirty = super().flush()
-        if not self.hung and self.acts.count("flush") == 2:
-            self.hung = True
-            try:
-                os.kill(os.getpid(), signal.SIGINT)
-            except Interrupted:
-                if self.at_end:
-                    raise
-                raise CommandTimeout(("sync",), 300.0) from None
-        return dirty
-
-    @contextmanager
-    def boot(self, environment: Environment, how: BootStart) -> Iterator[Instance]:
-        with super().boot(environment, how) as instance:
-            try:
-                yield instance
-            except Interrupted:
-                if self.at_end:
-                    raise CommandTimeout(("runc", "kill"), 10.0) from None
-                raise
-
-
 @pytest.mark.parametrize("at_end", [True, False])
 def test_what_hangs_while_a_signal_is_obeyed_does_not_hide_it(path: Path, at_end: bool) -> None:
     campaign = Campaign(path, made_study({"native": {}}))
-    campaign.device = HungDevice(at_end)
+    campaign.device = HungDevice(2, at_end)
     with pytest.raises(Interrupted, match="stopped by SIGINT"):
         campaign.run()
     boots = campaign.file.rows("SELECT status FROM boots")

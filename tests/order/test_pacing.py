@@ -10,7 +10,7 @@ import pytest
 from primetime.campaign.runner import Run, Runner
 from primetime.errors import Interrupted
 from primetime.model import Event, Study, TrialStarted, Usability, Usable
-from tests.order.campaigns import BLOCKS, Campaign, made_study
+from tests.order.campaigns import BLOCKS, Campaign, HungDevice, made_study
 
 ENVIRONMENTS = {"native": {"noise": 0.01}, "slow": {"factor": 0.4, "noise": 0.01}}
 
@@ -88,3 +88,14 @@ def test_without_a_baseline_the_point_is_skipped_with_the_reason(path: Path) -> 
     [row] = campaign.file.rows("SELECT DISTINCT reason FROM trials WHERE environment = 'slow' AND point = 'work-1'")
     assert row["reason"] == "what the baseline does there was not measured, so 50% of it is not known"
     assert {environment for _, environment, point in campaign.done() if point == "work-0"} == {"slow"}
+
+
+@pytest.mark.parametrize("at_end", [True, False])
+def test_what_hangs_while_a_signal_is_obeyed_is_not_what_the_baseline_does(path: Path, at_end: bool) -> None:
+    campaign = Campaign(path, paced_study())
+    campaign.device = HungDevice(1, at_end)
+    with pytest.raises(Interrupted, match="stopped by SIGINT"):
+        campaign.run()
+    assert facts(campaign) == {}
+    campaign.run(resumed=True)
+    assert "pace.work-1" in facts(campaign)
