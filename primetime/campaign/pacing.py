@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
-from primetime.campaign.boot import Boot
+from primetime.campaign.boot import Boot, BootRun
 from primetime.campaign.device import boot_start
 from primetime.campaign.trial import Booted, Trial
 from primetime.environments.base import Instance
@@ -60,10 +60,10 @@ def measured(run: Run, points: list[Point]) -> Iterator[Fact]:
     found: dict[str, TrialResult] = {}
     if not reason:
         how = boot_start(PACE_BOOT, usability.tcg, run.device.emulation())
-        boot = Boot(run.campaign, run.device, run.environments[label], how)
+        boot = Boot(BootRun(run.campaign, run.device, run.interruption), run.environments[label], how)
         try:
             run.device.settle()
-            with run.device.boot(boot.environment, how) as instance:
+            with run.interruption.outranking(), run.device.boot(boot.environment, how) as instance:
                 found = carried_out(boot, instance, points)
         except (BootFailed, EnvironmentDied, CommandFailed, CommandTimeout) as error:
             reason = error.message

@@ -18,10 +18,9 @@ class FakeInstrument(Instrument):
         super().__init__()
         self.step = step
         self.value = 0.0
-        self.opened_with: Footprint | None = None
 
     def open(self, footprint: Footprint) -> None:
-        self.opened_with = footprint
+        """There is nothing to open."""
 
     def read(self) -> Raw:
         self.value += self.step

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from primetime.campaign.fake_device import FakeDevice
 from primetime.campaign.runner import Run, Runner
+from primetime.campaign.signals import interruptible
 from primetime.campaign.visits import Visits
 from primetime.environments import environment
 from primetime.model import (
@@ -66,8 +67,10 @@ class Campaign:
 
     def run(self, usability: Mapping[str, Usability] | None = None, resumed: bool = False) -> CampaignState:
         found = {label: Usability("fake", Usable.YES) for label in self.members} | dict(usability or {})
-        run = Run(self.file, self.study, self.device, self.members, found, self.events.append, self.visits)
-        return Runner(run).carry_out(resumed)
+        with interruptible() as interruption:
+            told = self.events.append
+            run = Run(self.file, self.study, self.device, self.members, found, told, self.visits, interruption)
+            return Runner(run).carry_out(resumed)
 
     def done(self) -> list[tuple[object, ...]]:
         rows = self.file.rows("SELECT block, environment, point FROM trials WHERE status = 'done' ORDER BY trial")
