@@ -68,12 +68,12 @@ def written_bytes(campaign: CampaignFile) -> int:
 
     A boot that was killed with us is taken for one that wrote the most.
     """
-    before = sum(int(fact.value or 0) for fact in campaign.facts("campaign") if fact.name in BEFORE_BLOCKS)
+    known = sum(int(fact.value or 0) for fact in campaign.facts("campaign") if fact.name in BEFORE_BLOCKS)
     inside = [int(value) for value in boot_facts(campaign, WRITTEN)]
     outside = [int(value) for value in boot_facts(campaign, WRITTEN_BEFORE)]
     lost = int(campaign.rows("SELECT count(*) AS boots FROM boots")[0]["boots"]) - len(inside)
     counted = sum(inside) + sum(outside) + lost * max(inside, default=0)
-    return max(counted, before)  # a disk that counts nothing has at least been conditioned
+    return max(counted, known)  # a disk that counts nothing has at least been written so much
 
 
 def boot_ids_before(campaign: CampaignFile, index: int) -> set[str]:
