@@ -8,7 +8,7 @@ import zlib
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 
 MOST_CPUS = 4096
-BLOCK = os.urandom(256 * 1024)  # stays in a cache; far above the size from which zlib lets other threads run
+BLOCK_BYTES = 256 * 1024  # stays in a cache; far above the size from which zlib lets other threads run
 
 
 def load_every_cpu(seconds: float) -> None:
@@ -28,8 +28,9 @@ def load_every_cpu(seconds: float) -> None:
 def burn(cpu: int, stop: threading.Event) -> None:
     """Compute on one CPU until told to stop; the interpreter's lock is free meanwhile, so meters are still read."""
     os.sched_setaffinity(0, {cpu})  # 0 is the calling thread
+    block = bytes(BLOCK_BYTES)
     while not stop.is_set():
-        zlib.crc32(BLOCK)
+        zlib.crc32(block)
 
 
 def reachable_cpus() -> set[int]:
