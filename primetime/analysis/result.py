@@ -7,6 +7,7 @@ from pathlib import Path
 
 from primetime.analysis.checks import gravest_first, quality_warnings
 from primetime.analysis.checks.power import power_warnings
+from primetime.analysis.claims import Claim, claims
 from primetime.analysis.compare import check_baseline, compare, margin_of
 from primetime.analysis.components import Components, components
 from primetime.analysis.cpu_power import Line, lines
@@ -34,6 +35,7 @@ class Analysis:
     components: tuple[Components, ...]
     power: Power = field(default_factory=Power)
     lines: tuple[Line, ...] = ()
+    claims: tuple[Claim, ...] = ()
 
 
 def analyse(path: Path, baseline: str | None = None) -> Analysis:
@@ -47,6 +49,7 @@ def analyse(path: Path, baseline: str | None = None) -> Analysis:
     warnings = gravest_first((*quality_warnings(data), *power_warnings(data, power)))
     comparisons = compare(data, warnings, base)
     warnings = gravest_first((*warnings, *method_warnings(comparisons)))
+    fitted = fitted_lines(data, power, base)
     return Analysis(
         data=data,
         baseline=base,
@@ -57,7 +60,8 @@ def analyse(path: Path, baseline: str | None = None) -> Analysis:
         distributions=distributions(data),
         components=components(data),
         power=power,
-        lines=fitted_lines(data, power, base),
+        lines=fitted,
+        claims=claims(data, power, fitted, warnings),
     )
 
 

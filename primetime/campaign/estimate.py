@@ -9,8 +9,9 @@ from primetime.campaign.study_power import boot_seconds
 from primetime.environments import environment, environment_class
 from primetime.environments.base import Storage
 from primetime.host.thin_pool import METADATA_BYTES
-from primetime.model import EnvironmentSpec, Estimate, Point, Recipe, Site, Study
+from primetime.model import EnvironmentSpec, Estimate, Point, PowerSpec, Recipe, Site, Study
 from primetime.workloads import workload
+from primetime.workloads.pacing import share_of
 
 BOOT_S = {"native": 0.5, "runc": 0.6, "gvisor": 1.0}  # start and stop, without the study's settling
 GUEST_BOOT_S = 5.0
@@ -45,6 +46,8 @@ def estimate_study(
         written += boot_written * (1 if once else blocks)
         first_s += boot_seconds
         later_s += 0.0 if once else boot_seconds
+    pacing_s, pacing_written = pacing_cost(study, one_block, site)
+    first_s, written = first_s + pacing_s, written + pacing_written
     budget_s = max(first_s, study.stopping.budget_s + later_s)  # a block that began before its end is finished
     seconds = min(first_s + (blocks - 1) * later_s, budget_s)
     size = study.volume.size_bytes
@@ -78,6 +81,18 @@ def pool_bytes(spec: EnvironmentSpec) -> int:
     """Size of the pool that an environment makes on the volume, with its metadata; 0 without one."""
     size = environment(spec).pool_bytes()
     return size + METADATA_BYTES if size else 0
+
+
+def pacing_cost(study: Study, one_block: Set[str], site: Site) -> tuple[float, int]:
+    """Seconds and bytes of the baseline's boot that shows what points at a part of its rate must keep to."""
+    points = tuple(point for point in study.points if share_of(point) is not None)
+    baseline = next((spec for spec in study.environments if spec.label == study.baseline), None)
+    if not points or baseline is None:
+        return 0.0, 0
+    once = replace(study.stopping, iterations=1)
+    alone = replace(study, points=points, stopping=once, power=PowerSpec())
+    _, seconds, written = boot_cost(alone, baseline, baseline.label in one_block, site)
+    return seconds, written
 
 
 def boots_s(study: Study, emulated: Set[str]) -> float:

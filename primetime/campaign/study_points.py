@@ -103,6 +103,8 @@ def readable_name(name: str, given: Mapping[str, Any], params: Mapping[str, Scal
             continue
         if isinstance(value, bool):
             parts.append(key)
+        elif isinstance(value, str) and value.strip().endswith("%"):
+            parts.append(f"{key}{value.strip(' %')}pct")  # a name holds no %
         elif isinstance(value, str):
             parts.append(value.replace(" ", ""))
         else:

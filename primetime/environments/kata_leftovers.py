@@ -25,8 +25,3 @@ def kata_acts(sandbox: str, run: Path = RUN) -> list[Act]:
     absent = [str(run / name) for name in PARENTS if not (run / name).exists()]
     acts = [Act("paths", {"paths": absent})] if absent else []
     return [*acts, *(Act("tree", {"path": str(run / name / sandbox)}) for name in PER_SANDBOX)]
-
-
-def still_there(sandbox: str, run: Path = RUN) -> list[str]:
-    """Which entries of a sandbox exist."""
-    return [str(run / name / sandbox) for name in PER_SANDBOX if (run / name / sandbox).exists()]

@@ -27,6 +27,7 @@ def as_json(analysis: Analysis) -> dict[str, Json]:
         "warnings": [_warning(one) for one in analysis.warnings],
         "excluded": [asdict(one) for one in analysis.excluded],
         "power": power_json(analysis),
+        "claims": [asdict(one) for one in analysis.claims],
     }
 
 

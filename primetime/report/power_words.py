@@ -28,6 +28,7 @@ ENERGY_HEADS = (
 )
 IDLE_HEADS = ("environment", "idle of", "power", "boots")
 LINE_HEADS = ("environment", "W per busy CPU [95 %]", "at no load [95 %]", "idle, measured", "residual", "boots")
+CLAIMS = "What the study said of power, on this device"
 COVERAGE = 2  # uncertainties are given with k = 2
 
 

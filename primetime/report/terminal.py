@@ -11,6 +11,7 @@ from primetime.analysis.quantities import NOTHING, SPACE
 from primetime.analysis.told import variants_of
 from primetime.model import Severity
 from primetime.report.power_words import (
+    CLAIMS,
     ENERGY_HEADS,
     IDLE_HEADS,
     LINE_HEADS,
@@ -38,6 +39,7 @@ def render_analysis(analysis: Analysis, width: int = WIDTH) -> str:
         sections.append("Nothing has been measured yet.")
     sections.append(_listed("In words", (finding.sentence for finding in analysis.findings), width))
     sections += power_lines(analysis, width)
+    sections.append(_listed(CLAIMS, (claim.sentence for claim in analysis.claims), width))
     warnings = dict.fromkeys(f"{MARKS[one.severity]}{one.sentence}" for one in analysis.warnings)
     sections.append(_listed("Warnings", warnings, width))
     sections.append(_listed("Left out", left_out(analysis), width))

@@ -8,6 +8,7 @@
     direct = true
     fsync = 1                        # after every so many writes; 0: never, as where nothing is written
     runtime = "3s"
+    rate = "50%"                     # of what the baseline does there; or bytes per second; 0: as fast as it goes
 
 The file is written once per boot with incompressible data (`fallocate=none`, so it has no holes) and
 reused; a trial may not create it, so none can read blocks that were never written. Output format: fio's
@@ -40,6 +41,7 @@ from primetime.model import (
 )
 from primetime.model.patterns import MIXED, ONLY_READS, ONLY_WRITES
 from primetime.workloads.base import GRACE_S, Kind, Parameter, Workload
+from primetime.workloads.pacing import kept_rate, why_unknown
 from primetime.workloads.units import size_in_words
 
 PATTERNS = (*ONLY_READS, *ONLY_WRITES, *MIXED)
@@ -75,7 +77,11 @@ class Fio(Workload):
         Parameter("runtime", Kind.DURATION, 10.0, "length of the window", least=0.5),
         Parameter("ramp", Kind.DURATION, 0.0, "time before fio's own figures begin"),
         Parameter(
-            "rate", Kind.SIZE, 0, "bytes per second to keep to, reads and writes together; 0: as fast as it goes"
+            "rate",
+            Kind.SIZE,
+            0,
+            'bytes per second to keep to, reads and writes together, or "50%" of the baseline\'s; 0: any',
+            share=True,
         ),
     )
 
@@ -93,7 +99,7 @@ class Fio(Workload):
         size = int(point.params["bs"])
         if point.params["direct"] and size % site.logical_block:
             return f"O_DIRECT cannot address {size} B on a device with {site.logical_block} B blocks"
-        return ""
+        return why_unknown(point)
 
     def recipe(self, point: Point, site: Site) -> Recipe:
         params = point.params
@@ -190,8 +196,7 @@ def access(params: Mapping[str, Scalar]) -> list[str]:
     ]
     if params["fsync"]:
         options.append(f"--fsync={params['fsync']}")
-    if params["rate"]:
-        rate = int(params["rate"])
+    if rate := kept_rate(params):
         half = (rate + 1) // 2  # fio paces each direction by itself; 0 would not pace it
         options.append(f"--rate={half},{half}" if params["rw"] in MIXED else f"--rate={rate}")
     return options
@@ -199,7 +204,7 @@ def access(params: Mapping[str, Scalar]) -> list[str]:
 
 def expected_bytes(params: Mapping[str, Scalar], seconds: float) -> int:
     """A rough upper figure of bytes written, for `plan`: the paced rate, else 200 MB/s, or 20 MB/s with fsync."""
-    rate = int(params["rate"]) or (20_000_000 if params["fsync"] else 200_000_000)
+    rate = kept_rate(params) or (20_000_000 if params["fsync"] else 200_000_000)
     return round(rate * seconds * (0.5 if params["rw"] in MIXED else 1.0))
 
 

@@ -1,8 +1,8 @@
 """A/A by resampling what was really measured: native against native, five campaigns on one virtual machine.
 
-The recorded ln ratios are of the second native environment and of the A/A slot to the baseline, by point and block. With
-nothing to find, each block's sign is as likely one as the other; so blocks are drawn anew and turned at random, and the
-check that reports use may alarm in 5 % of such campaigns at most. That keeps the real distributions, tails and all.
+The recorded ln ratios are of the second native environment and of the A/A slot to the baseline, by point and block.
+With nothing to find, each block's sign is as likely one as the other; so blocks are drawn anew and turned at random,
+and the check that reports use may alarm in 5 % of such campaigns at most. That keeps the real distributions.
 """
 
 from __future__ import annotations

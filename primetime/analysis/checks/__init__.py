@@ -24,7 +24,8 @@ from primetime.analysis.checks.instruments import instrument_lost
 from primetime.analysis.checks.kernel import kernels_differ, path_differs, tcp_differs
 from primetime.analysis.checks.limits import uncapped_vmm, unproved_limits
 from primetime.analysis.checks.network import memcpy_network, streams_alone
-from primetime.analysis.checks.power import throttled
+from primetime.analysis.checks.pace import pace_missed
+from primetime.analysis.checks.power import frequency_differs, throttled
 from primetime.analysis.checks.series import drifting, two_state_boots, unsteady
 from primetime.analysis.checks.standing import emulated, smoke, unusable
 from primetime.analysis.checks.storage import cache_modes_mixed, host_cached
@@ -93,6 +94,8 @@ CHECKS: tuple[Check, ...] = (
     rebooted,
     swap_on,
     throttled,
+    frequency_differs,
+    pace_missed,
     unconditioned,
     unsteady,
     worn,

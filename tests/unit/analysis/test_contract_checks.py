@@ -85,6 +85,19 @@ def aa(data: CampaignData) -> CampaignData:
     return replace(data, trials=(*data.trials, *again))
 
 
+def paced(share: str | int) -> Change:
+    """Let every point keep to a rate."""
+
+    def change(data: CampaignData) -> CampaignData:
+        points = {
+            name: replace(record, point=replace(record.point, params={**record.point.params, "rate": share}))
+            for name, record in data.points.items()
+        }
+        return replace(data, points=points)
+
+    return change
+
+
 CHECKS: list[tuple[str, Change]] = [
     ("cpu-sets-shared", with_campaign_fact("cpu.sets_shared", True)),
     ("strays", with_boot_fact("proof.strays", 2)),
@@ -142,6 +155,9 @@ CHECKS: list[tuple[str, Change]] = [
     ("not-durable", with_values("qemu", written_bytes=4096e3, disk_written=1e9, environment_dirty_at_end=4e6)),
     ("absorbed-writes", with_values("qemu", rate=1e8, drained_rate=9e7, written_bytes=1e8, disk_written=2e7)),
     ("host-rebooted", both(with_boot_fact("host.boot_id", "a"), with_boot_fact("host.boot_id", "b", "native"))),
+    ("frequency-differs", both(with_values("native", frequency_mean=1.5e9), with_values("qemu", frequency_mean=1.2e9))),
+    ("pace-missed", paced(10**12)),
+    ("pace-missed", both(paced("50%"), with_campaign_fact(f"pace.{READ.name}", 10**12))),
     ("swap-on", with_campaign_fact("swap.devices", 1)),
     ("worn", with_campaign_fact("disk.device.life_time", "0x01 0x01", "0x02 0x01")),
     ("device-limit", both(with_campaign_fact("device.limit.read_bytes_per_s", 1000), with_values("qemu", rate=2e9))),
@@ -181,6 +197,14 @@ def test_a_campaign_of_many_kinds_and_points_is_told_just_what_is_true(tmp_path:
     for warning in quality_warnings(load(make_campaign(tmp_path / "made.sqlite", making))):
         found.setdefault(warning.id, set()).add(warning.scope)
     assert found == TOLD
+
+
+def test_a_rate_that_is_kept_to_and_one_frequency_are_no_matter(sound: CampaignData) -> None:
+    kept = both(paced("50%"), with_campaign_fact(f"pace.{READ.name}", 10**6))
+    assert "pace-missed" not in ids(kept(sound))
+    assert "pace-missed" not in ids(paced("50%")(sound)), "what was not measured is not missed"
+    near = both(with_values("native", frequency_mean=1.5e9), with_values("qemu", frequency_mean=1.45e9))
+    assert "frequency-differs" not in ids(near(sound))
 
 
 def test_the_murmur_of_a_network_is_no_visit(sound: CampaignData) -> None:

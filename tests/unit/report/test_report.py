@@ -99,8 +99,8 @@ def test_a_campaign_that_measured_nothing(tmp_path: Path) -> None:
 def test_json_has_exactly_the_promised_shape(made: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run_report(made, "--json") == 0
     report = json.loads(capsys.readouterr().out)
-    assert list(report) == ["campaign", "device", "comparisons", "warnings", "excluded", "power"]
-    assert report["power"] is None  # it had no meter
+    assert list(report) == ["campaign", "device", "comparisons", "warnings", "excluded", "power", "claims"]
+    assert (report["power"], report["claims"]) == (None, [])  # it had no meter
     assert all(set(one) == COMPARISON for one in report["comparisons"])
     assert all(list(one) == ["id", "severity", "scope", "sentence", "figures"] for one in report["warnings"])
     gvisor, cached = (
