@@ -68,11 +68,7 @@ def boot_facts(data: CampaignData) -> dict[str, dict[str, Value]]:
 
 def environment_fact(data: CampaignData, environment: str, name: str) -> Value:
     """Return the newest value of an environment's fact; None when it is not there."""
-    found = [
-        fact.value
-        for fact in data.facts
-        if fact.scope == "environment" and fact.scope_id == environment and fact.name == name
-    ]
+    found = [fact.value for fact in data.facts_of("environment", name) if fact.scope_id == environment]
     return found[-1] if found else None
 
 
