@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from primetime.analysis.checks import gravest_first, quality_warnings
@@ -42,6 +42,7 @@ def analyse(path: Path, baseline: str | None = None) -> Analysis:
     """Read a campaign file and say what it means. UserError for a bad file or an unknown baseline."""
     data = load(path)
     base = check_baseline(data, baseline)
+    data = replace(data, chosen_baseline=base)
     with CampaignFile.open(path, write=False) as file:
         power = read_power(file, data)
     data = with_energy(data, power)

@@ -19,7 +19,7 @@ from primetime.campaign.signals import Interruption, interruptible
 from primetime.campaign.survey import survey
 from primetime.campaign.visits import Visits
 from primetime.environments import environment
-from primetime.environments.base import Attachment, Environment
+from primetime.environments.base import BYPASSES, Attachment, Environment
 from primetime.errors import UndoFailed, UserError
 from primetime.host.ledger import Ledger
 from primetime.host.lock import device_lock, require_root
@@ -27,7 +27,7 @@ from primetime.host.undo import open_ledger
 from primetime.host.volume import queue_directory
 from primetime.images.cache import Cache
 from primetime.images.guest import build_guest_images
-from primetime.model import CampaignState, Fact, Listener, Point, StepStarted, Study, Usability, Usable
+from primetime.model import CampaignState, Fact, Listener, Point, Scalar, StepStarted, Study, Usability, Usable
 from primetime.store import CampaignFile
 from primetime.workloads import workload
 
@@ -138,7 +138,8 @@ def note_setting(run: Run, device: LinuxDevice) -> None:
         usability = run.usability[label]
         campaign.add_environment(member.spec, printed_name(member, usability), usability)
         path = "host" if member.attachment is Attachment.HOST else device.opening.study.network_path
-        named = {"network.path": member.own_network or path}
+        named: dict[str, Scalar | None] = {"network.path": member.own_network or path}
+        named[BYPASSES] = member.bypasses_host_cache()
         named.update({f"version.{name}": value for name, value in usability.versions.items()})
         named.update({f"variant.{name}": value for name, value in member.variants().items()})
         campaign.add_facts([Fact(name, value, "environment", label) for name, value in named.items()])

@@ -161,9 +161,9 @@ def report(devices: Sequence[FleetDevice], options: argparse.Namespace) -> int:
         with needing_analysis():
             from primetime.report.json_report import json_text
         analyses = analysed(campaigns, None)
+        print(json_text(analyses))
         if options.output:
             write_pages(analyses, options.output)
-        print(json_text(analyses))
     else:
         names = sorted({one.name for one in given if one.campaign.exists()})
         show(campaigns, options.output or RUNS / f"fleet-{names[-1]}.html")

@@ -133,6 +133,9 @@ class Docker(Environment):
         """The engine that the study names."""
         return Engine(str(self.values["socket"]).removeprefix("unix://"))
 
+    def bypasses_host_cache(self) -> bool:
+        return True
+
     def missing(self) -> Usability | None:
         if find_program("docker") is None:
             return Usability(self.kind, Usable.NO, "docker is not installed", "apt-get install docker.io")

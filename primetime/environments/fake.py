@@ -86,6 +86,9 @@ class FakeEnvironment(Environment):
         super().__init__(spec)
         self.boots = 0
 
+    def bypasses_host_cache(self) -> bool:
+        return True
+
     def missing(self) -> Usability | None:
         return None
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from primetime.environments.base import BYPASSES
 from primetime.environments.containerd import DEVMAPPER
 from primetime.environments.containerd_container import CtrContainer
 from primetime.environments.guest import (
@@ -118,6 +119,7 @@ class KataContainer(CtrContainer):
         return (
             Fact("kata.root", path),
             Fact("kata.vmm_opens_disk_direct", direct),
+            Fact(BYPASSES, direct),
             Fact("guest.clock", "not measured: no agent of ours is inside"),
             *(Fact(f"guest.{self.device}.{name}", value) for name, value in seen.items()),
         )

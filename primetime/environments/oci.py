@@ -109,6 +109,9 @@ class OciEnvironment(Environment):
     def seccomp(self, context: BootContext) -> Path | None:
         """Return the profile for the bundle; None where the runtime brings its own protection."""
 
+    def bypasses_host_cache(self) -> bool:
+        return True  # an overlay passes O_DIRECT on to the file below
+
     @contextmanager
     def entered(self, context: BootContext, placement: Placement) -> Iterator[list[str]]:  # noqa: ARG002
         """Yield what must stand before the runtime's argv; runtimes that need nothing leave it empty."""

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import textwrap
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
+from collections.abc import Iterable, Iterator
 
-from primetime.analysis import Analysis, analyse
+from primetime.analysis import Analysis
 from primetime.analysis.quantities import NOTHING, SPACE
 from primetime.analysis.told import variants_of
 from primetime.model import Severity
@@ -29,12 +28,6 @@ NARROWEST = 40
 BASELINE_COLUMN, COST_COLUMN, OUTSIDE_COLUMN = 2, 4, 5
 GAP = "  "
 MARKS = {Severity.FORBIDS: "forbids a verdict: ", Severity.WARNING: "warning: ", Severity.NOTE: "note: "}
-
-
-def render(paths: Path | Sequence[Path], baseline: str | None = None, width: int = WIDTH) -> str:
-    """Return the report of one or several campaign files as text, `width` columns wide where it can be."""
-    several = [paths] if isinstance(paths, Path) else list(paths)
-    return "\n\n".join(render_analysis(analyse(path, baseline), width) for path in several)
 
 
 def render_analysis(analysis: Analysis, width: int = WIDTH) -> str:
