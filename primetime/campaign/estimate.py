@@ -35,21 +35,23 @@ def estimate_study(
     site = replace(site, smoke=study.smoke)
     blocks = 1 if study.smoke else study.stopping.max_blocks
     used = [spec for spec in study.environments if spec.label not in left_out]
-    trials, first_s, later_s = 0, 0.0, 0.0  # seconds: of block 1, and of each block after it
+    few = min(blocks, study.stopping.emulated_blocks)
+    trials, first_s, later_s, few_s = 0, 0.0, 0.0, 0.0  # seconds: of block 1; of each one after it; of few more
     again = study.stopping.aa and not study.smoke  # the baseline's A/A slot
     baseline = [spec for spec in used if again and spec.label == study.baseline]
     written = prepared_bytes(study, used)
     for spec in (*used, *baseline):
         once = spec.label in one_block
         boot_trials, boot_seconds, boot_written = boot_cost(study, spec, once, site)
-        trials += boot_trials * (1 if once else blocks)
-        written += boot_written * (1 if once else blocks)
+        trials += boot_trials * (few if once else blocks)
+        written += boot_written * (few if once else blocks)
+        few_s += boot_seconds * (few - 1) if once else 0.0
         first_s += boot_seconds
         later_s += 0.0 if once else boot_seconds
     pacing_s, pacing_written = pacing_cost(study, one_block, site)
     first_s, written = first_s + pacing_s, written + pacing_written
     budget_s = max(first_s, study.stopping.budget_s + later_s)  # a block that began before its end is finished
-    seconds = min(first_s + (blocks - 1) * later_s, budget_s)
+    seconds = min(first_s + few_s + (blocks - 1) * later_s, budget_s)
     size = study.volume.size_bytes
     pool = max((pool_bytes(spec) for spec in used), default=0) if study.volume.mode == "image" else 0
     return Estimate(trials, seconds, written, size * (2 if has_region(study, used) else 1) + pool)

@@ -25,9 +25,12 @@ def stop_reason(campaign: CampaignFile, study: Study, index: int, emulated: Set[
 
 
 def most_blocks(study: Study, emulated: Set[str]) -> int:
-    """How many blocks a campaign has at most: one in a smoke run, and where nothing but emulators is measured."""
+    """How many blocks a campaign has at most: one in a smoke run, few where nothing but emulators is measured."""
+    if study.smoke:
+        return 1
     nothing_real = all(spec.label in emulated for spec in study.environments)
-    return 1 if study.smoke or nothing_real else study.stopping.max_blocks
+    most = study.stopping.max_blocks
+    return min(most, study.stopping.emulated_blocks) if nothing_real else most
 
 
 def open_points(campaign: CampaignFile, study: Study, index: int, emulated: Set[str]) -> tuple[str, ...]:

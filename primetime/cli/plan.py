@@ -147,8 +147,10 @@ def estimate_lines(planned: Planned) -> list[str]:
         f"seed {planned.seed}: primetime run with --seed {planned.seed} keeps to these orders",
     ]
     lines += power_lines(study)
+    few = study.stopping.emulated_blocks
+    blocks = "block 1 only" if few == 1 else f"blocks 1 to {few} only"
     for label, why in planned.one_block.items():
-        lines.append(f"{label}: {why}: block 1 only, and no verdict")
+        lines.append(f"{label}: {why}: {blocks}, and no verdict")
     lines += [f"{label}: {why}: it would be left out" for label, why in planned.left_out.items()]
     return lines
 

@@ -28,7 +28,6 @@ while True:
 """
 STUDY = f"""
 title = "power follows CPU"
-quick = true
 [environments.native]
 [environments.runc]
 [limits]
@@ -47,6 +46,7 @@ resolution = 0.01
 [blocks]
 min = 3
 max = 3
+emulated = 3
 aa = false
 [pace]
 settle = "1s"

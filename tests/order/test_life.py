@@ -116,6 +116,14 @@ def test_a_campaign_of_emulated_environments_alone_is_one_block(path: Path) -> N
     assert {cell[:2] for cell in campaign.done()} == {(1, "native"), (1, "vm")}
 
 
+def test_emulated_environments_get_more_blocks_where_the_study_asks_for_it(path: Path) -> None:
+    study = made_study({"native": {}, "vm": {}})
+    campaign = Campaign(path, replace(study, stopping=replace(study.stopping, emulated_blocks=2)))
+    marked = Usability("fake", Usable.CAVEAT, "the device is emulated", emulated=True)
+    assert campaign.run({"native": marked, "vm": marked}) is CampaignState.BLOCKS
+    assert {cell[:2] for cell in campaign.done()} == {(b, label) for b in (1, 2) for label in ("native", "vm")}
+
+
 def test_resume_runs_what_is_left_and_nothing_twice(path: Path) -> None:
     campaign = Campaign(path, made_study({"native": {}, "slow": {}}))
     limit = 5
