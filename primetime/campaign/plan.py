@@ -19,9 +19,9 @@ def plan_block(study: Study, seed: int, index: int, open_points: Sequence[str], 
     """Plan block `index` (from 1): every environment once per point group, each in a random, balanced order.
 
     `open_points`: names of the points that are still measured; `one_block`: labels of environments that
-    are only measured in the first `blocks.emulated` blocks, one by default (emulated ones, contract §8). All environments of a block and group
-    measure the same points in the same order. Where the study asks for it, the baseline has one place more:
-    the difference that nothing makes (A/A).
+    are only measured in the first `blocks.emulated` blocks, one by default (emulated ones, contract §8). All
+    environments of a block and group measure the same points in the same order. Where the study asks for it, the
+    baseline has one place more: the difference that nothing makes (A/A).
     """
     places = {spec.label: (spec.label, Role.MAIN) for spec in study.environments}
     if study.stopping.aa and not study.smoke:
