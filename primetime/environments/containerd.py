@@ -40,6 +40,7 @@ COPY_LIMIT_S = 900.0
 POLL_S = 0.02
 END_LIMIT_S = 10.0
 COMPLAINTS = ("level=fatal", "level=error", "containerd: ")
+KATAS_CGROUP = "kata_container"
 BASE_KEY = "primetime-base"
 
 
@@ -57,10 +58,14 @@ class DaemonPlan:
     path: str = ""
 
     @property
-    def cgroups(self) -> tuple[Cgroup, Cgroup]:
-        """Where daemon, shims and clients live, and where the container does: both within the boot's limits."""
+    def cgroups(self) -> tuple[Cgroup, ...]:
+        """Where daemon, shims and clients live, and where the container does: all within the boot's limits.
+
+        Kata's shim and machine put themselves into one beside the container's, of a name that follows from its
+        (src/runtime/pkg/resourcecontrol, RenameCgroupPath). They hold the root's device open.
+        """
         boot = self.context.cgroup
-        return Cgroup(f"{boot.name}/runtime", boot.hierarchy), Cgroup(f"{boot.name}/container", boot.hierarchy)
+        return tuple(Cgroup(f"{boot.name}/{name}", boot.hierarchy) for name in ("runtime", "container", KATAS_CGROUP))
 
     @property
     def root(self) -> Path:

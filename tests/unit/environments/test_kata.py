@@ -18,7 +18,15 @@ from primetime.environments.kata_config import (
     find_installation,
     write_configuration,
 )
-from primetime.environments.kata_container import CHUNK, device_major, fed, open_flags, present_pages, root_device
+from primetime.environments.kata_container import (
+    CHUNK,
+    broken_promise,
+    device_major,
+    fed,
+    open_flags,
+    present_pages,
+    root_device,
+)
 from primetime.environments.kata_leftovers import kata_acts
 from primetime.environments.syslog import reading_syslog
 from primetime.errors import BootFailed, UserError
@@ -148,6 +156,28 @@ def test_without_an_installation_it_says_what_mends_it() -> None:
 def test_what_lies_under_the_root_is_read_from_the_mounts() -> None:
     assert root_device("/dev/sda / ext4 rw,relatime 0 0\nproc /proc proc rw 0 0\n") == "sda"
     assert root_device("kataShared / virtiofs rw,relatime 0 0\n") == ""
+
+
+@pytest.mark.parametrize(
+    ("changed", "write_cache", "direct", "words"),
+    [
+        ({}, "write back", True, ""),
+        ({}, "write through", True, "would not be passed on"),
+        ({}, "write back", False, "through the host's page cache"),
+        ({"cache": "unsafe"}, "write back", False, ""),
+        ({"hypervisor": "fc"}, "write back", False, ""),
+        ({"hypervisor": "fc"}, "write through", False, "would not be passed on"),
+        ({"hypervisor": "fc", "cache": "unsafe"}, "write through", False, ""),
+        ({"hypervisor": "fc", "cache": "unsafe"}, "write back", False, "would be passed on"),
+        ({"hypervisor": "fc", "cache": "kata-default"}, "write through", False, ""),
+    ],
+)
+def test_a_cache_that_is_not_what_was_asked_for_is_told(
+    changed: dict[str, str], write_cache: str, direct: bool, words: str
+) -> None:
+    told = broken_promise(choice(**changed), write_cache, direct)
+    assert words in told
+    assert bool(told) == bool(words)
 
 
 @pytest.mark.parametrize("size", [1, 3, 200_000, CHUNK])
