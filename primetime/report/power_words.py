@@ -125,6 +125,12 @@ def sentences(analysis: Analysis) -> Iterator[str]:
     if meter is None:
         return
     yield f"Meter {meter.name}: {meter.words}."
+    phases = [*analysis.power.trials, *analysis.power.idles]
+    measured = [one.energy for one in phases if isinstance(one.energy, Energy)]
+    if measured:
+        rate = sum(one.samples for one in measured) / sum(one.seconds for one in measured)
+        gap = max(one.largest_gap_s for one in measured)
+        yield f"It gave {rate:.3g} samples a second, {meter.hz:g} are its rate; the longest gap was {gap:.2g} s."
     clocks = list(analysis.power.clocks.values())
     if clocks:
         low, high = min(one.offset_s for one in clocks), max(one.offset_s for one in clocks)

@@ -172,6 +172,7 @@ def test_the_report_shows_power_energy_efficiency_and_the_line(made: Analysis) -
         "W per busy CPU",
         "power follows the host's busy CPUs",
         "Its clock, by load pulses in 10 boots: +3.000",
+        "It gave 4 samples a second, 4 are its rate",
     ):
         assert words in text
 
