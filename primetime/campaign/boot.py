@@ -109,7 +109,7 @@ class Boot:
             first, began = instance.clock_offset(), self.device.now()
             for trial, point in trials.items():
                 self.one_trial(booted, trial, point, tell)
-            self.keep_clock(first, instance.clock_offset(), self.device.now() - began)
+            self.keep_clock(first, instance.clock_offset(), began)
             self.note((*sampler.facts(), Fact("host.boot_id", self.device.boot_id())))
         self.note(tuple(Fact(f"evidence.{name}", value) for name, value in instance.evidence().items()))
 
@@ -123,14 +123,13 @@ class Boot:
         with self.phase("layout"):
             self.lay_out(instance, recipes)
 
-    def keep_clock(self, first: ClockOffset | None, last: ClockOffset | None, seconds: float) -> None:
-        """Store how the guest's clock related to the host's in this boot (contract §4)."""
+    def keep_clock(self, first: ClockOffset | None, last: ClockOffset | None, began: float) -> None:
+        """Store how the guest's clock related to the host's in this boot, first at host time `began` (contract §4)."""
         if first is None or last is None:
             return
-        drift = (first.offset_s - last.offset_s) / seconds * 1e6
-        self.campaign.add_clock(
-            ClockRelation(f"guest-boot-{self.boot_id}", "monotonic", -first.offset_s, drift, first.within_s)
-        )
+        drift = (first.offset_s - last.offset_s) / (self.device.now() - began) * 1e6
+        name, at = f"guest-boot-{self.boot_id}", began + first.offset_s
+        self.campaign.add_clock(ClockRelation.seen(name, -first.offset_s, at, drift, first.within_s))
 
     def idle(self, instance: Instance) -> None:
         """Let the environment be up and do nothing, with nothing left to be written."""

@@ -33,14 +33,19 @@ def by_train(load: Series, watts: Series, unit: str, train: tuple[float, float])
     return align(near, [sample for sample in watts if low - SEARCHED_S <= sample[0] <= high + SEARCHED_S])
 
 
-def note_clock(campaign: CampaignFile, name: str, found: Aligned) -> list[Fact]:
-    """Return what the trains of a boot say of a meter, for that boot; the newest also stands in the view `clocks`."""
+def boot_clock(name: str, boot: int) -> str:
+    """What a meter's clock is called in one boot: it is found anew in each."""
+    return f"{name}-boot-{boot}"
+
+
+def note_clock(campaign: CampaignFile, name: str, boot: int, found: Aligned) -> list[Fact]:
+    """Return what the trains of a boot say of a meter, for that boot; it also stands in the view `clocks`."""
     facts = [Fact(f"{name}.aligned", len(found))]
     if found:
         related = relation(found)
         facts += [Fact(f"{name}.{key}", value) for key, value in related.items()]
-        offset, drift, residual = (related[key] for key in ("offset_s", "drift_ppm", "residual_s"))
-        campaign.add_clock(ClockRelation(name, "monotonic", offset, drift, residual))
+        at, offset, drift, residual = (related[key] for key in ("offset_at", "offset_s", "drift_ppm", "residual_s"))
+        campaign.add_clock(ClockRelation.seen(boot_clock(name, boot), offset, at, drift, residual))
     return facts
 
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 from primetime.campaign.device import Device
-from primetime.campaign.meter_clock import SETTLED_S, Series, aligned, note_clock
+from primetime.campaign.meter_clock import SETTLED_S, Series, aligned, boot_clock, note_clock
 from primetime.errors import UserError
 from primetime.instruments.power import meter, resolves
 from primetime.instruments.power.outside import OUTSIDE
@@ -83,9 +84,13 @@ class Metering:
         if self.recorder is None:
             return
         chunks = self.recorder.chunks()
-        self.campaign.add_chunks(self.boot_id, chunks)
+        self.campaign.add_chunks(self.boot_id, [self.of_this_boot(chunk) for chunk in chunks])
         for chunk in chunks:
             self.remember(chunk)
+
+    def of_this_boot(self, chunk: SeriesChunk) -> SeriesChunk:
+        """A meter's clock is found anew in every boot, so each has a name of its own."""
+        return chunk if chunk.instrument == LOAD else replace(chunk, clock=boot_clock(chunk.clock, self.boot_id))
 
     def remember(self, chunk: SeriesChunk) -> None:
         """Keep the load and every billed channel for alignment."""
@@ -101,7 +106,7 @@ class Metering:
         for recording in recorder.recordings:
             one = recording.meter
             found = aligned(self.trains, self.load, self.watts[one.name], one.channels()[0].unit)
-            facts += note_clock(self.campaign, f"{PREFIX}{one.name}", found)
+            facts += note_clock(self.campaign, f"{PREFIX}{one.name}", self.boot_id, found)
         self.campaign.add_facts(Fact(fact.name, fact.value, "boot", str(self.boot_id)) for fact in facts)
 
 

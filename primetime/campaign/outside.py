@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 
-from primetime.campaign.meter_clock import Series, aligned, note_clock
+from primetime.campaign.meter_clock import Series, aligned, boot_clock, note_clock
 from primetime.campaign.metering import AFTER, BEFORE
 from primetime.instruments.power.controller_log import BoardClock, Session
 from primetime.instruments.power.recorder import LOAD, PREFIX
@@ -88,6 +88,7 @@ def merge_meter(campaign: CampaignFile, name: str, sessions: Sequence[Session]) 
             samples += t
             rows += found
         chunk = increasing(name, sessions[-1].channels, samples, rows)
+        chunk = replace(chunk, clock=boot_clock(chunk.clock, number))
         campaign.add_chunks(number, [chunk])
         facts = boot_facts(campaign, number, chunk, pulses)
         facts.append(Fact(f"{PREFIX}{name}.visit_doubt_s", round(max((one.doubt_s for one in seen), default=0.0), 4)))
@@ -118,7 +119,7 @@ def clock_relation(looks: Sequence[BoardClock]) -> ClockRelation:
     offset = first.board_s - first.at
     seconds = last.at - first.at
     drift = (last.board_s - last.at - offset) / seconds if seconds > 0 else 0.0
-    return ClockRelation(CLOCK, "monotonic", offset, 1e6 * drift, median(one.trip_s for one in looks) / 2)
+    return ClockRelation.seen(CLOCK, offset, first.at, 1e6 * drift, median(one.trip_s for one in looks) / 2)
 
 
 def increasing(
@@ -139,4 +140,4 @@ def boot_facts(campaign: CampaignFile, boot: int, chunk: SeriesChunk, pulses: bo
     load: Series = [(row["t"], row["value"]) for row in campaign.rows(LOADS, boot, LOAD)]
     trains = [(row["t0"], row["t1"]) for row in campaign.rows(TRAINS, boot, BEFORE, AFTER)] if pulses else []
     found = aligned(trains, load, watts, chunk.channels[0].unit)
-    return [Fact(f"{chunk.instrument}.samples", len(chunk.t)), *note_clock(campaign, chunk.instrument, found)]
+    return [Fact(f"{chunk.instrument}.samples", len(chunk.t)), *note_clock(campaign, chunk.instrument, boot, found)]

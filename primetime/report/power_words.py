@@ -125,8 +125,8 @@ def sentences(analysis: Analysis) -> Iterator[str]:
     if meter is None:
         return
     yield f"Meter {meter.name}: {meter.words}."
-    phases = [*analysis.power.trials, *analysis.power.idles]
-    measured = [one.energy for one in phases if isinstance(one.energy, Energy)]
+    found = [one.energy for one in analysis.power.trials] + [one.energy for one in analysis.power.idles]
+    measured = [one for one in found if isinstance(one, Energy)]
     if measured:
         rate = sum(one.samples for one in measured) / sum(one.seconds for one in measured)
         gap = max(one.largest_gap_s for one in measured)
