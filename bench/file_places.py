@@ -17,8 +17,9 @@ from primetime.environments.base import Attachment, BootContext, Connection, Ins
 from primetime.errors import CommandFailed, UserError
 from primetime.host.cgroup import Cgroup
 from primetime.host.process import Placement, Spawning, run, spawn
+from primetime.host.rawdisk import write_fully
 from primetime.host.undo import open_ledger
-from primetime.host.volume import make_file_system, write_fully
+from primetime.host.volume import make_file_system
 from primetime.images.cache import Cache
 from primetime.images.guest import build_guest_images
 from primetime.model import Command, EnvironmentSpec, Limits
@@ -192,7 +193,7 @@ def guest() -> Iterator[Place]:
     with tempfile.TemporaryDirectory(dir="/dev/shm") as directory, ExitStack() as stack:
         disk = Path(directory, "disk.img")
         write_fully(disk, DISK // 2)
-        make_file_system(disk, discard=False)
+        make_file_system(disk, DISK // 2, discard=False)
         run(["ip", "tuntap", "add", name, "mode", "tap"], timeout_s=LIMIT_S)
         stack.callback(run, ["ip", "link", "delete", name], timeout_s=LIMIT_S)
         cpu = min(os.sched_getaffinity(0))

@@ -49,11 +49,13 @@ class CommandFailed(PrimetimeError):
 
 
 class CommandTimeout(PrimetimeError):
-    """A program was still running when its time was over; it has been killed."""
+    """A program was still running when its time was over; it has been killed. `stdout`, `stderr`: as far as known."""
 
-    def __init__(self, argv: Sequence[str], timeout_s: float) -> None:
+    def __init__(self, argv: Sequence[str], timeout_s: float, stdout: bytes = b"", stderr: bytes = b"") -> None:
         self.argv = tuple(argv)
         self.timeout_s = timeout_s
+        self.stdout = stdout
+        self.stderr = stderr
         super().__init__(f"{self.argv[0]} did not end within {timeout_s:g} s ({' '.join(self.argv)})")
 
 

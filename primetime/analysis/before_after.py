@@ -17,7 +17,7 @@ from statistics import fmean
 from primetime.analysis.compare import margin_of, typical
 from primetime.analysis.data import CampaignData
 from primetime.analysis.scope import covers
-from primetime.analysis.told import by_boot
+from primetime.analysis.told import by_boot, settings_told
 from primetime.analysis.verdicts import AdjustedP, decide
 from primetime.analysis.welch import Welch, welch
 from primetime.intervals import holm, log_ratios
@@ -88,10 +88,12 @@ def of_blocks(before: CampaignData, after: CampaignData) -> tuple[dict[int, int]
 
 
 def differing_facts(before: CampaignData, after: CampaignData) -> dict[str, tuple[str, str]]:
-    """Return the facts of the device that are not the same: what may have made the difference."""
-    told = [{fact.name: str(fact.value) for fact in data.facts if fact.scope == "campaign"} for data in (before, after)]
-    names = [name for name in told[0] if name in told[1] and told[0][name] != told[1][name]]
-    return {name: (told[0][name], told[1][name]) for name in names}
+    """Return the newest facts of device and environments that are not the same: what may have made the difference."""
+    first, last = settings_told(before), settings_told(after)
+    apart = [key for key in first if key in last and first[key][-1] != last[key][-1]]
+    return {
+        f"{label}: {name}" if label else name: (first[label, name][-1], last[label, name][-1]) for label, name in apart
+    }
 
 
 def _changes(sides: tuple[Side, Side]) -> Iterator[tuple[Change, Welch | None]]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from primetime.analysis.energy import Energy
-from primetime.analysis.power import Power
+from primetime.analysis.power import Metered, Power
 from primetime.intervals import ALPHA, equivalence_p, log_ratio_interval, log_ratios
 from primetime.intervals.student_t import quantile, tail
 from primetime.model import Interval
@@ -68,8 +68,12 @@ class Line:
 def lines(power: Power, blocks: dict[int, int], ladder: frozenset[str], base: tuple[str, float]) -> tuple[Line, ...]:
     """Return a line per environment that has one. `blocks`: by boot; `ladder`: points; `base`: baseline, margin."""
     fits: dict[str, list[Fit]] = {}
+    of_boot: dict[int, list[Metered]] = {}
+    for one in power.trials:
+        if one.point in ladder:
+            of_boot.setdefault(one.boot, []).append(one)
     for boot, block in blocks.items():
-        mine = [one for one in power.trials if one.boot == boot and one.point in ladder]
+        mine = of_boot.get(boot, [])
         points = [
             (one.busy, one.energy.watts) for one in mine if isinstance(one.energy, Energy) and one.busy is not None
         ]

@@ -67,6 +67,7 @@ class BootRecord:
     reason: str
     t0: float
     t1: float | None
+    group: int = 0  # the point group that it measured
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +89,9 @@ class TrialRecord:
     ord: int = 0
 
 
+Cell = tuple[str, str, Role]  # point, environment, and in which of its slots
+
+
 @dataclass(frozen=True)
 class CampaignData:
     """All of a campaign but its series and raw output."""
@@ -102,18 +106,25 @@ class CampaignData:
     metrics: Mapping[str, Mapping[str, Metric]]  # point → metric name → metric
     facts: tuple[Fact, ...]
     ruled_out: Mapping[int, str] = field(default_factory=dict)  # trial → the rule written before that leaves it out
+    over_control: frozenset[str] = frozenset()  # the points whose own packets go over the control interface
+    chosen_baseline: str = ""  # by who reads; "": the study's
 
-    def done(self, point: str, environment: str) -> tuple[TrialRecord, ...]:
-        """Return what the boots of an environment's main slots gave at a point, in block order, one per boot.
+    @property
+    def baseline(self) -> str:
+        """The environment that the others are compared with."""
+        return self.chosen_baseline or self.study.baseline
+
+    def done(self, point: str, environment: str, role: Role = Role.MAIN) -> tuple[TrialRecord, ...]:
+        """Return what the boots of an environment's slots gave at a point, in block order, one per boot.
 
         Iterations inside one boot are no replicates: their arithmetic mean is the boot's figure (for rates over
         windows of equal length, that is total work over total time).
         """
-        return self._boots.get((point, environment), ())
+        return self._boots.get((point, environment, role), ())
 
-    def by_block(self, point: str, environment: str, metric: str) -> dict[int, float]:
+    def by_block(self, point: str, environment: str, metric: str, role: Role = Role.MAIN) -> dict[int, float]:
         """Return the boots' figures of one metric by block, in block order."""
-        done = self.done(point, environment)
+        done = self.done(point, environment, role)
         return {boot.block: boot.values[metric] for boot in done if metric in boot.values}
 
     def trial_of_block(self, point: str, environment: str) -> dict[int, int]:
@@ -128,8 +139,8 @@ class CampaignData:
         return {}
 
     def iterations(self, point: str, environment: str) -> tuple[tuple[TrialRecord, ...], ...]:
-        """Return the finished trials themselves, by boot, in block order."""
-        return self._iterations.get((point, environment), ())
+        """Return the finished trials of the main slots themselves, by boot, in block order."""
+        return self._iterations.get((point, environment, Role.MAIN), ())
 
     def of_cell(self, point: str, environment: str) -> tuple[TrialRecord, ...]:
         """Return every trial of a point in an environment, whatever became of it, in the order of planning."""
@@ -169,16 +180,16 @@ class CampaignData:
         return {cell: tuple(trials) for cell, trials in found.items()}
 
     @cached_property
-    def _iterations(self) -> dict[tuple[str, str], tuple[tuple[TrialRecord, ...], ...]]:
-        found: dict[tuple[str, str], dict[int, list[TrialRecord]]] = {}
+    def _iterations(self) -> dict[Cell, tuple[tuple[TrialRecord, ...], ...]]:
+        found: dict[Cell, dict[int, list[TrialRecord]]] = {}
         for trial in self.trials:
-            finished = trial.status is TrialStatus.DONE and trial.trial not in self.ruled_out
-            if finished and trial.role is Role.MAIN:
-                found.setdefault((trial.point, trial.environment), {}).setdefault(trial.block, []).append(trial)
+            if trial.status is TrialStatus.DONE and trial.trial not in self.ruled_out:
+                cell = (trial.point, trial.environment, trial.role)
+                found.setdefault(cell, {}).setdefault(trial.block, []).append(trial)
         return {cell: tuple(tuple(blocks[block]) for block in sorted(blocks)) for cell, blocks in found.items()}
 
     @cached_property
-    def _boots(self) -> dict[tuple[str, str], tuple[TrialRecord, ...]]:
+    def _boots(self) -> dict[Cell, tuple[TrialRecord, ...]]:
         return {cell: tuple(map(_of_boot, boots)) for cell, boots in self._iterations.items()}
 
 
@@ -210,6 +221,7 @@ def load(path: Path) -> CampaignData:
             metrics=metrics,
             facts=tuple(file.facts()),
             ruled_out=file.ruled_out(),
+            over_control=file.points_over_control(),
         )
 
 
@@ -259,6 +271,7 @@ def _boot(row: sqlite3.Row) -> BootRecord:
         reason=row["reason"],
         t0=row["t0"],
         t1=row["t1"],
+        group=row["point_group"],
     )
 
 

@@ -51,21 +51,21 @@ def device_of(analysis: Analysis) -> str:
 
 def across_devices(analyses: Sequence[Analysis]) -> tuple[AcrossDevices, ...]:
     """Return every primary comparison that at least two devices have; campaigns of one device count as one."""
-    cells: dict[tuple[str, str], list[tuple[Analysis, Comparison]]] = {}
+    cells: dict[tuple[str, str, str], list[tuple[Analysis, Comparison]]] = {}
     for analysis in analyses:
         for one in analysis.comparisons:
-            if one.primary and one.value is not None:
-                cells.setdefault((one.environment, one.point), []).append((analysis, one))
+            if one.primary and one.value is not None:  # at its own limit a device has two of them in a point
+                cells.setdefault((one.environment, one.point, one.metric.name), []).append((analysis, one))
     found = [_gathered(those) for those in cells.values()]
     several = [(one, d) for one, d in found if len(one.devices) > 1]
     ready = [(one, d) for one, d in several if len(d) >= FEWEST_DEVICES]
     different = holm([difference_p(d) for _, d in ready])
     equal = holm([equivalence_p(d, one.margin) for one, d in ready])
     judged = {
-        (one.environment, one.point): decide(AdjustedP(p, q, len(ready)))
+        (one.environment, one.point, one.metric.name): decide(AdjustedP(p, q, len(ready)))
         for (one, _), p, q in zip(ready, different, equal, strict=True)
     }
-    return tuple(_with_verdict(one, d, judged.get((one.environment, one.point))) for one, d in several)
+    return tuple(_with_verdict(one, d, judged.get((one.environment, one.point, one.metric.name))) for one, d in several)
 
 
 def _gathered(those: Sequence[tuple[Analysis, Comparison]]) -> tuple[AcrossDevices, list[float]]:

@@ -148,8 +148,3 @@ def net_energy(gross: Energy, idle: Energy) -> float | None:
 def finest_watts(meter: Meter, seconds: float) -> float:
     """Return the smallest difference of mean power that a meter can tell apart over a phase."""
     return meter.resolution if meter.unit == "W" else meter.resolution / seconds
-
-
-def typical_rate(samples: Sequence[Sample]) -> float:
-    """Return the achieved rate in Hz."""
-    return (len(samples) - 1) / (samples[-1][0] - samples[0][0]) if len(samples) > 1 else 0.0

@@ -69,16 +69,20 @@ def read_power(file: CampaignFile, data: CampaignData) -> Power:
     meter = next((made for spec in data.study.power.meters if (made := meter_of(spec.name, facts))), None)
     if meter is None:
         return Power()
-    clocks = {boot.boot: clock for boot in data.boots if (clock := clock_of(data, meter.name, boot.boot))}
+    said = facts_of_boots(data)
+    clocks = {boot.boot: clock for boot in data.boots if (clock := clock_of(said.get(boot.boot, {}), meter.name))}
+    done: dict[int | None, list[TrialRecord]] = {}
+    for trial in data.trials:
+        if trial.status is TrialStatus.DONE:
+            done.setdefault(trial.boot, []).append(trial)
     trials: list[Metered] = []
     idles: list[Idle] = []
     for boot in data.boots:
         reader = BootReader(file, meter, boot.boot, clocks.get(boot.boot), str(facts[f"power.{meter.name}.channel"]))
-        own = [trial for trial in data.trials if trial.boot == boot.boot and trial.status is TrialStatus.DONE]
         host = reader.idle(boot.environment)
         idles += host
         bare = next((one.energy for one in host if one.phase == "idle-host"), "")
-        trials += [reader.trial(trial, bare) for trial in own]
+        trials += [reader.trial(trial, bare) for trial in done.get(boot.boot, ())]
     return Power(meter, clocks, tuple(trials), tuple(idles))
 
 
@@ -93,9 +97,17 @@ def meter_of(name: str, facts: Mapping[str, object]) -> Meter | None:
     return Meter(name, unit, resolution, hz, accuracy, str(facts.get(f"power.{name}", "")))
 
 
-def clock_of(data: CampaignData, name: str, boot: int) -> Clock | None:
-    """A meter's clock in one boot; None where it did not follow the load pulses."""
-    mine = {f.name: f.value for f in data.facts if f.scope == "boot" and f.scope_id == str(boot)}
+def facts_of_boots(data: CampaignData) -> dict[int, dict[str, object]]:
+    """The facts of every boot by name, the newest of each."""
+    found: dict[int, dict[str, object]] = {}
+    for fact in data.facts:
+        if fact.scope == "boot":
+            found.setdefault(int(fact.scope_id), {})[fact.name] = fact.value
+    return found
+
+
+def clock_of(mine: Mapping[str, object], name: str) -> Clock | None:
+    """A meter's clock by the facts of one boot; None where it did not follow the load pulses."""
     keys = ("offset_at", "offset_s", "drift_ppm", "lag_s", "lag_error_s", "residual_s")
     values = [mine.get(f"power.{name}.{key}") for key in keys]
     if not all(isinstance(value, int | float) for value in values):

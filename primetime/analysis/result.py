@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from primetime.analysis.checks import gravest_first, quality_warnings
 from primetime.analysis.checks.power import power_warnings
+from primetime.analysis.claims import Claim, claims
 from primetime.analysis.compare import check_baseline, compare, margin_of
 from primetime.analysis.components import Components, components
 from primetime.analysis.cpu_power import Line, lines
@@ -34,18 +35,21 @@ class Analysis:
     components: tuple[Components, ...]
     power: Power = field(default_factory=Power)
     lines: tuple[Line, ...] = ()
+    claims: tuple[Claim, ...] = ()
 
 
 def analyse(path: Path, baseline: str | None = None) -> Analysis:
     """Read a campaign file and say what it means. UserError for a bad file or an unknown baseline."""
     data = load(path)
     base = check_baseline(data, baseline)
+    data = replace(data, chosen_baseline=base)
     with CampaignFile.open(path, write=False) as file:
         power = read_power(file, data)
     data = with_energy(data, power)
     warnings = gravest_first((*quality_warnings(data), *power_warnings(data, power)))
     comparisons = compare(data, warnings, base)
     warnings = gravest_first((*warnings, *method_warnings(comparisons)))
+    fitted = fitted_lines(data, power, base)
     return Analysis(
         data=data,
         baseline=base,
@@ -56,7 +60,8 @@ def analyse(path: Path, baseline: str | None = None) -> Analysis:
         distributions=distributions(data),
         components=components(data),
         power=power,
-        lines=fitted_lines(data, power, base),
+        lines=fitted,
+        claims=claims(data, power, fitted, warnings),
     )
 
 

@@ -7,12 +7,25 @@ from primetime.model import BootStatus, Scalar
 
 Value = Scalar | None
 VARIANT = "variant."
+MEASURED = frozenset({"network.peer_round_trip_s", "disk.device.life_time", "disk.device.pre_eol_info"})
 
 
 def campaign_fact(data: CampaignData, name: str) -> Value:
     """Return the newest value of a campaign's fact; None when it is not there."""
     found = data.facts_of("campaign", name)
     return found[-1].value if found else None
+
+
+def settings_told(data: CampaignData) -> dict[tuple[str, str], list[str]]:
+    """Return every value, in order, that facts of the device ("") and of the environments had, by label and name.
+
+    What is a figure and no setting is not among them.
+    """
+    found: dict[tuple[str, str], list[str]] = {}
+    for fact in data.facts:
+        if fact.scope in ("campaign", "environment") and fact.name not in MEASURED:
+            found.setdefault((fact.scope_id, fact.name), []).append(str(fact.value))
+    return found
 
 
 def variants_of(data: CampaignData, environment: str = "") -> tuple[str, ...]:
@@ -55,11 +68,7 @@ def boot_facts(data: CampaignData) -> dict[str, dict[str, Value]]:
 
 def environment_fact(data: CampaignData, environment: str, name: str) -> Value:
     """Return the newest value of an environment's fact; None when it is not there."""
-    found = [
-        fact.value
-        for fact in data.facts
-        if fact.scope == "environment" and fact.scope_id == environment and fact.name == name
-    ]
+    found = [fact.value for fact in data.facts_of("environment", name) if fact.scope_id == environment]
     return found[-1] if found else None
 
 

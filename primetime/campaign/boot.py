@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from posixpath import dirname
 
 from primetime.campaign.device import BootStart, Device
 from primetime.campaign.inside import seen_inside
 from primetime.campaign.metering import AFTER, BEFORE, IDLE_ENVIRONMENT, IDLE_HOST, Metering
 from primetime.campaign.proof import prove_threads
+from primetime.campaign.signals import Interruption
+from primetime.campaign.stopping import WRITTEN, WRITTEN_BEFORE
 from primetime.campaign.trial import Booted, Trial
 from primetime.environments.base import (
     DATA_DIRECTORY,
@@ -27,16 +30,25 @@ from primetime.workloads import workload
 TrialListener = Callable[[int, Point, TrialResult | None], None]  # None: it starts now
 
 
-WRITTEN = "boot.disk_written_bytes"
 SPACER = f"{DATA_DIRECTORY}/.spacer"
+
+
+@dataclass(frozen=True, slots=True)
+class BootRun:
+    """What all boots of a campaign share."""
+
+    campaign: CampaignFile
+    device: Device
+    interruption: Interruption
 
 
 class Boot:
     """One boot of one environment, with its trials. What is measured goes to the campaign between windows."""
 
-    def __init__(self, campaign: CampaignFile, device: Device, environment: Environment, how: BootStart) -> None:
-        self.campaign = campaign
-        self.device = device
+    def __init__(self, run: BootRun, environment: Environment, how: BootStart) -> None:
+        self.campaign = campaign = run.campaign
+        self.device = device = run.device
+        self.interruption = run.interruption
         self.environment = environment
         self.how = how
         self.boot_id = how.number
@@ -46,11 +58,13 @@ class Boot:
     def carry_out(self, trials: Mapping[int, Point], tell: TrialListener) -> None:
         """Measure `trials` (trial id → point) in order. Raises BootFailed, EnvironmentDied, Interrupted."""
         written = self.device.written_bytes()
+        self.note((Fact(WRITTEN_BEFORE, written - self.device.booked_bytes),))
         try:
             with self.metering.recording():
                 self.metered(trials, tell)
         finally:
-            self.note((Fact(WRITTEN, self.device.written_bytes() - written),))
+            self.device.booked_bytes = self.device.written_bytes()
+            self.note((Fact(WRITTEN, self.device.booked_bytes - written),))
             self.campaign.add_phases(self.boot_id, self.phases)
 
     def metered(self, trials: Mapping[int, Point], tell: TrialListener) -> None:
@@ -88,31 +102,34 @@ class Boot:
         self.note((Fact("boot.footprint_bytes", size),))
         with ExitStack() as stack:
             recipes = self.recipes(trials.values())
-            with self.phase("files"):
-                self.space(instance)
-                self.put(instance, recipes)
-            with self.phase("servers"):
-                self.serve(stack, recipes)
-            with self.phase("layout"):
-                self.lay_out(instance, recipes)
+            self.provide(instance, recipes, stack)
             self.where_metered(IDLE_ENVIRONMENT, lambda: self.idle(instance))
             sampler = stack.enter_context(self.device.watch(instance.footprint()))
             booted = Booted(instance, sampler, figures, self.how.variation)
             first, began = instance.clock_offset(), self.device.now()
             for trial, point in trials.items():
                 self.one_trial(booted, trial, point, tell)
-            self.keep_clock(first, instance.clock_offset(), self.device.now() - began)
+            self.keep_clock(first, instance.clock_offset(), began)
             self.note((*sampler.facts(), Fact("host.boot_id", self.device.boot_id())))
         self.note(tuple(Fact(f"evidence.{name}", value) for name, value in instance.evidence().items()))
 
-    def keep_clock(self, first: ClockOffset | None, last: ClockOffset | None, seconds: float) -> None:
-        """Store how the guest's clock related to the host's in this boot (contract §4)."""
+    def provide(self, instance: Instance, recipes: list[Recipe], stack: ExitStack) -> None:
+        """Everything that points need before they can run: files, servers as long as `stack` lasts, layouts."""
+        with self.phase("files"):
+            self.space(instance)
+            self.put(instance, recipes)
+        with self.phase("servers"):
+            self.serve(stack, recipes)
+        with self.phase("layout"):
+            self.lay_out(instance, recipes)
+
+    def keep_clock(self, first: ClockOffset | None, last: ClockOffset | None, began: float) -> None:
+        """Store how the guest's clock related to the host's in this boot, first at host time `began` (contract §4)."""
         if first is None or last is None:
             return
-        drift = (first.offset_s - last.offset_s) / seconds * 1e6
-        self.campaign.add_clock(
-            ClockRelation(f"guest-boot-{self.boot_id}", "monotonic", -first.offset_s, drift, first.within_s)
-        )
+        drift = (first.offset_s - last.offset_s) / (self.device.now() - began) * 1e6
+        name, at = f"guest-boot-{self.boot_id}", began + first.offset_s
+        self.campaign.add_clock(ClockRelation.seen(name, -first.offset_s, at, drift, first.within_s))
 
     def idle(self, instance: Instance) -> None:
         """Let the environment be up and do nothing, with nothing left to be written."""
@@ -147,6 +164,8 @@ class Boot:
                 result = trial.carry_out(booted)
             finally:
                 self.phases.extend(trial.phases)
+            if result.status is TrialStatus.FAILED:
+                self.interruption.check()  # it failed while a signal was obeyed: it is to be run again
             chunks = booted.sampler.chunks()
             self.campaign.add_facts(trial.evidence)
         self.campaign.finish_trial(trial_id, result)

@@ -6,24 +6,20 @@ order, resume, statistics and reports are tested without root.
 
 from __future__ import annotations
 
-import os
-import sys
 import time
 from abc import ABC, abstractmethod
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from primetime.campaign.peer_service import PeerUse
 from primetime.campaign.variation import Variation
 from primetime.environments.base import BOOT_LIMIT_S, Environment, Instance
-from primetime.host.facts import machine_emulation
-from primetime.host.process import Placement, Spawning, spawn
+from primetime.host.facts import boot_id, machine_emulation
+from primetime.host.load import load_every_cpu
 from primetime.instruments.sampler import Sampler
 from primetime.model import Fact, FileToPut, Footprint, Outcome, PowerSpec, Site, Step
 
 EMULATED_BOOT_LIMIT_S = 360.0  # under the KVM of an emulated device, on a loaded host
-BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +47,7 @@ class Device(ABC):
 
     site: Site
     power = PowerSpec()
+    booked_bytes = 0  # of `written_bytes`: what was there before the campaign, or stands in the campaign file
 
     @abstractmethod
     def facts(self) -> tuple[Fact, ...]:
@@ -62,7 +59,7 @@ class Device(ABC):
 
     @abstractmethod
     def written_bytes(self) -> int:
-        """Return what the tested disk has written since the host started; 0 where it does not count."""
+        """Return what the disk under the volume has written since the host started; 0 where it does not count."""
 
     @abstractmethod
     def settle(self) -> tuple[Fact, ...]:
@@ -125,16 +122,11 @@ class Device(ABC):
 
     def full_load(self, seconds: float) -> None:
         """Keep every CPU of the host busy."""
-        every = frozenset(range(os.cpu_count() or 1))
-        with ExitStack() as stack:
-            for cpu in sorted(every):
-                placed = Spawning(placement=Placement(cpus=frozenset({cpu})), stop_s=1.0)
-                stack.enter_context(spawn([sys.executable, "-c", "while True: pass"], placed))
-            time.sleep(seconds)
+        load_every_cpu(seconds)
 
     def boot_id(self) -> str:
         """Return what tells one start of the host from the next."""
-        return BOOT_ID.read_text(encoding="ascii").strip()
+        return boot_id()
 
     def emulation(self) -> str:
         """Return what this machine itself is emulated as; "" for a real one."""

@@ -14,9 +14,11 @@ from primetime.campaign.peer_service import Answer, ask, link_word
 from primetime.environments.chroot import Chroot, ChrootPlan, open_chroot
 from primetime.errors import CommandFailed, CommandTimeout, UserError
 from primetime.host.process import Placement, run
+from primetime.instruments.net import ROUTES, control_interface
 from primetime.model import Command, Fact
 
 NETPERF_PORT = 12865
+OVER_CONTROL = "network.peer_over_control"  # the fact that a test's own packets are counted among the visitors'
 REACH_LIMIT_S = 5.0
 ROUNDS = 5
 WIRE_S, WIRE_LIMIT_S = 2, 30.0
@@ -49,6 +51,7 @@ def far_peer_facts(where: str) -> tuple[Fact, ...]:
     return (
         Fact("network.peer_round_trip_s", min(trips)),
         Fact("network.link", link),
+        Fact(OVER_CONTROL, link == control_interface(ROUTES.read_text(encoding="ascii"))),
         Fact("network.link_speed_mbit", link_word(link, "speed")),
         Fact("network.link_duplex", link_word(link, "duplex")),
         Fact("network.link_mtu", link_word(link, "mtu")),

@@ -13,6 +13,7 @@ from typing import Any
 
 from primetime.errors import TrialFailed
 from primetime.model import Measurement, Point, Scalar
+from primetime.model.patterns import ONLY_READS
 from primetime.workloads import fio, iperf3, netperf
 from primetime.workloads.units import parse_duration, parse_size
 
@@ -61,11 +62,13 @@ def fio_params(options: Mapping[str, str]) -> dict[str, Scalar]:
     """Return a point's parameters from fio's job options, with fio's own defaults."""
     depth = int(options.get("iodepth", 1))
     seconds = parse_duration(options.get("runtime", "0") + ("s" if options.get("runtime", "0").isdecimal() else ""))
+    pattern = options.get("rw", options.get("readwrite", "read"))
+    syncs = int(options.get("fsync", options.get("fdatasync", 0)))
     return {
-        "rw": options.get("rw", options.get("readwrite", "read")),
+        "rw": "rw" if pattern == "readwrite" else pattern,
         "bs": fio_size(options.get("bs", options.get("blocksize", "4k"))),
         "direct": options.get("direct", "0") not in ("0", ""),
-        "fsync": int(options.get("fsync", options.get("fdatasync", 0))),
+        "fsync": 0 if pattern in ONLY_READS else syncs,
         "iodepth": depth,
         "ioengine": options.get("ioengine", "psync"),
         "numjobs": int(options.get("numjobs", 1)),

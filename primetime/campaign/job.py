@@ -15,10 +15,10 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from primetime.campaign.device import BOOT_ID
 from primetime.campaign.session import FromFleet, begin, resume
 from primetime.campaign.visits import Stage, Visits, read_notice
 from primetime.errors import UserError
+from primetime.host.facts import boot_id
 from primetime.images.cache import file_hash
 from primetime.model import CampaignState, Fact, Listener
 from primetime.store import CampaignFile
@@ -96,7 +96,7 @@ class Job:
 
     def note(self, exit_code: int | None) -> None:
         """Write down that a process is at work (None), or how it ended."""
-        content = {"pid": os.getpid(), "boot_id": BOOT_ID.read_text(encoding="ascii").strip(), "exit_code": exit_code}
+        content = {"pid": os.getpid(), "boot_id": boot_id(), "exit_code": exit_code}
         write_whole(self.beside("job"), json.dumps(content))
 
     def carry_out(self, listener: Listener) -> CampaignState:

@@ -25,8 +25,8 @@ from primetime.host.facts import machine_facts, volume_facts
 from primetime.host.ledger import RUN_DIRECTORY, Act, Ledger
 from primetime.host.offloads import hop_in_words
 from primetime.host.process import run
-from primetime.host.rawdisk import limit_facts, overwrite_randomly
-from primetime.host.volume import Volume, logical_block, open_volume_facts, queue_directory, write_fully
+from primetime.host.rawdisk import limit_facts
+from primetime.host.volume import Volume, disk_written_bytes, logical_block, open_volume_facts
 from primetime.images.guest import GuestImages
 from primetime.instruments import default_instruments, instrument_facts
 from primetime.instruments.memory import footprint_bytes
@@ -36,7 +36,6 @@ from primetime.model import Fact, FileToPut, Footprint, Limits, Outcome, Site, S
 SYNC_LIMIT_S = 300.0
 SMALLEST_GUEST = 128 * 1024 * 1024
 EMULATOR_RESERVE = 192 * 1024 * 1024  # TCG's cache of translated code, and what QEMU takes more for it
-WRITTEN_SECTORS, SECTOR = 6, 512  # Documentation/block/stat.rst
 CLEAN_BYTES = 1024 * 1024  # "near zero": background noise of a host that does nothing else
 CLEAN_LIMIT_S = 30.0
 QUIET_BUSY = 0.10  # of one CPU-second per second and CPU
@@ -102,7 +101,8 @@ class LinuxDevice(Device):
 
     def calibrate(self) -> tuple[Fact, ...]:
         facts: list[Fact] = []
-        conditioned = self.precondition() if self.opening.study.flash.precondition else 0
+        wanted = self.opening.study.flash.precondition
+        conditioned = self.volume.precondition(self.opening.ledger) if wanted else 0
         facts.append(Fact("flash.preconditioned_bytes", conditioned))
         with self.volume.fresh_directory("calibration", self.opening.ledger) as directory:
             facts.extend(limit_facts(directory))
@@ -110,22 +110,11 @@ class LinuxDevice(Device):
             facts.extend(wire_facts(self.opening.study.peer, self.opening.images.userland))
         return tuple(facts)
 
-    def precondition(self) -> int:
-        """Fill the test region in order, then overwrite it at random; return the bytes written."""
-        size, region = self.volume.size_bytes, self.volume.device or self.volume.image
-        if region is not None:  # it was filled when the volume was opened
-            return size + overwrite_randomly(region, size)
-        with self.volume.fresh_directory("precondition", self.opening.ledger) as directory:
-            write_fully(directory / "fill", size)
-            return size + overwrite_randomly(directory / "fill", size)
-
     def wear_facts(self) -> tuple[Fact, ...]:
         return tuple(fact for fact in volume_facts(self.volume.tested) if fact.name.startswith(WEAR))
 
     def written_bytes(self) -> int:
-        queue = queue_directory(self.volume.tested)
-        stat = (queue.parent / "stat").read_text(encoding="ascii").split() if queue else []
-        return int(stat[WRITTEN_SECTORS]) * SECTOR if stat else 0
+        return disk_written_bytes(Path(self.opening.study.volume.path))
 
     def settle(self) -> tuple[Fact, ...]:
         pace = self.opening.study.pace

@@ -6,29 +6,29 @@ A meter costs energy figures when it fails, never performance ones: nothing here
 from __future__ import annotations
 
 import time
-from bisect import bisect_left
 from collections.abc import Iterator
 from contextlib import contextmanager
-from itertools import pairwise
-from statistics import fmean
+from dataclasses import replace
 
 from primetime.campaign.device import Device
+from primetime.campaign.meter_clock import SETTLED_S, Series, aligned, boot_clock, note_clock
 from primetime.errors import UserError
 from primetime.instruments.power import meter, resolves
-from primetime.instruments.power.base import JOULES, Meter
+from primetime.instruments.power.outside import OUTSIDE
 from primetime.instruments.power.recorder import LOAD, PREFIX, Recorder
-from primetime.intervals import Alignment, align, pulse_spans
+from primetime.intervals import pulse_spans
 from primetime.model import Fact, PowerSpec, SeriesChunk
-from primetime.store import CampaignFile, ClockRelation
+from primetime.store import CampaignFile
 
 BEFORE, AFTER = "pulses", "pulses-after"
 IDLE_HOST, IDLE_ENVIRONMENT = "idle-host", "idle-environment"
-SETTLED_S = 3.0  # of quiet around a train of pulses that alignment looks at
-Series = list[tuple[float, float]]
 
 
 class Metering:
-    """Records the study's meters through one boot; without meters it does nothing and takes no time."""
+    """Records the study's meters through one boot; without meters it does nothing and takes no time.
+
+    A meter that hangs off a fleet's controller gets its pulses and idles here; its samples come later (outside.py).
+    """
 
     def __init__(self, campaign: CampaignFile, device: Device, boot_id: int) -> None:
         self.campaign = campaign
@@ -46,7 +46,7 @@ class Metering:
         if not self.power.meters:
             yield
             return
-        self.recorder = Recorder([meter(spec) for spec in self.power.meters])
+        self.recorder = Recorder([meter(spec) for spec in self.power.meters if spec.kind != OUTSIDE])
         try:
             with self.recorder:
                 yield
@@ -58,7 +58,7 @@ class Metering:
         """Idle, full load, idle, full load, idle: the marks by which a meter's clock is found."""
         if self.recorder is None or self.power.pulse_s <= 0:
             return
-        slowest = min(one.meter.channels()[0].hz for one in self.recorder.recordings)
+        slowest = min(meter(spec).channels()[0].hz for spec in self.power.meters)
         self.recorder.hurry(True)
         t0 = self.device.now()
         for index, seconds in enumerate(pulse_spans(self.power.pulse_s, 1.0 / slowest)):
@@ -84,9 +84,13 @@ class Metering:
         if self.recorder is None:
             return
         chunks = self.recorder.chunks()
-        self.campaign.add_chunks(self.boot_id, chunks)
+        self.campaign.add_chunks(self.boot_id, [self.of_this_boot(chunk) for chunk in chunks])
         for chunk in chunks:
             self.remember(chunk)
+
+    def of_this_boot(self, chunk: SeriesChunk) -> SeriesChunk:
+        """A meter's clock is found anew in every boot, so each has a name of its own."""
+        return chunk if chunk.instrument == LOAD else replace(chunk, clock=boot_clock(chunk.clock, self.boot_id))
 
     def remember(self, chunk: SeriesChunk) -> None:
         """Keep the load and every billed channel for alignment."""
@@ -100,49 +104,10 @@ class Metering:
         """Write down how every meter did, and its offset, drift and filter as both trains of pulses show them."""
         facts = list(recorder.facts())
         for recording in recorder.recordings:
-            name = f"{PREFIX}{recording.meter.name}"
-            found = [(sum(train) / 2, self.aligned(recording.meter, train)) for train in self.trains]
-            good = [(middle, one) for middle, one in found if one is not None]
-            facts.append(Fact(f"{name}.aligned", len(good)))
-            if good:
-                facts += [Fact(f"{name}.{key}", value) for key, value in relation(good).items()]
-                self.campaign.add_clock(clock_relation(name, good))
+            one = recording.meter
+            found = aligned(self.trains, self.load, self.watts[one.name], one.channels()[0].unit)
+            facts += note_clock(self.campaign, f"{PREFIX}{one.name}", self.boot_id, found)
         self.campaign.add_facts(Fact(fact.name, fact.value, "boot", str(self.boot_id)) for fact in facts)
-
-    def aligned(self, one: Meter, train: tuple[float, float]) -> Alignment | None:
-        """Align one meter by one train of pulses."""
-        low, high = train[0] - SETTLED_S, train[1] + SETTLED_S
-        load = self.load[bisect_left(self.load, (low,)) : bisect_left(self.load, (high,))]
-        watts = self.watts[one.name]
-        if one.channels()[0].unit == JOULES:
-            watts = [((t0 + t1) / 2, (j1 - j0) / (t1 - t0)) for (t0, j0), (t1, j1) in pairwise(watts)]
-        return align(load, [sample for sample in watts if low - 10.0 <= sample[0] <= high + 10.0])
-
-
-def relation(good: list[tuple[float, Alignment]]) -> dict[str, float]:
-    """Offset at the first train, drift to the last one, filter and error, as facts."""
-    first, last = good[0], good[-1]
-    drift = (last[1].offset_s - first[1].offset_s) / (last[0] - first[0]) if len(good) > 1 else 0.0
-    return {
-        "offset_at": round(first[0], 3),
-        "offset_s": round(first[1].offset_s, 4),
-        "drift_ppm": round(1e6 * drift, 1),
-        "lag_s": round(fmean(one.lag_s for _, one in good), 3),
-        "lag_error_s": round(lag_error([one.lag_s for _, one in good]), 3),
-        "residual_s": round(max(one.residual_s for _, one in good), 4),
-        "correlation": round(min(one.correlation for _, one in good), 4),
-    }
-
-
-def lag_error(lags: list[float]) -> float:
-    """What the trains leave open of a filter: a tenth of it, or as far as they are apart."""
-    return max(0.1 * fmean(lags), (max(lags) - min(lags)) / 2)
-
-
-def clock_relation(name: str, good: list[tuple[float, Alignment]]) -> ClockRelation:
-    """The newest boot's relation, for the view `clocks`."""
-    found = relation(good)
-    return ClockRelation(name, "monotonic", found["offset_s"], found["drift_ppm"], found["residual_s"])
 
 
 def meter_facts(power: PowerSpec) -> tuple[Fact, ...]:

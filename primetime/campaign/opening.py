@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 
 from primetime.campaign.cpus import CpuSets, observing_on, resolve_sets
 from primetime.campaign.linux_device import LinuxDevice, Opening
@@ -15,7 +16,7 @@ from primetime.host.cgroup import PARENT, Cgroup, read_hierarchy
 from primetime.host.knobs import tuned
 from primetime.host.ledger import Act, Ledger
 from primetime.host.services import quieted
-from primetime.host.volume import PLAIN, Volume, open_volume, queue_directory, scheduler
+from primetime.host.volume import PLAIN, Volume, disk_written_bytes, open_volume, queue_directory, scheduler
 
 BRIDGED = (Attachment.NAMESPACE, Attachment.TAP)
 
@@ -36,6 +37,7 @@ def open_device(opening: Opening) -> Iterator[LinuxDevice]:
         held += stack.enter_context(quieted(ledger))
         if not sets.shared:
             held += stack.enter_context(kernel_on(sets.kernel, ledger))
+        before = disk_written_bytes(Path(study.volume.path))
         disk = any(environment.storage is Storage.DISK for environment in opening.environments)
         volume = stack.enter_context(open_volume(study.volume, disk, ledger))
         if any(environment.guest_kernel for environment in opening.environments):
@@ -43,6 +45,7 @@ def open_device(opening: Opening) -> Iterator[LinuxDevice]:
         peer = stack.enter_context(open_network(opening, sets))
         device = LinuxDevice(opening, sets, volume, peer)
         device.held_facts = tuple(held)
+        device.booked_bytes = before
         yield device
 
 

@@ -19,20 +19,23 @@ def plan_block(study: Study, seed: int, index: int, open_points: Sequence[str], 
     """Plan block `index` (from 1): every environment once per point group, each in a random, balanced order.
 
     `open_points`: names of the points that are still measured; `one_block`: labels of environments that
-    are only measured in block 1 (emulated ones, contract §8). All environments of a block and group
-    measure the same points in the same order. Where the study asks for it, the baseline has one place more:
-    the difference that nothing makes (A/A).
+    are only measured in the first `blocks.emulated` blocks, one by default (emulated ones, contract §8). All
+    environments of a block and group measure the same points in the same order. Where the study asks for it, the
+    baseline has one place more: the difference that nothing makes (A/A).
     """
     places = {spec.label: (spec.label, Role.MAIN) for spec in study.environments}
     if study.stopping.aa and not study.smoke:
         places[f"{study.baseline} {Role.AA}"] = (study.baseline, Role.AA)
     always = [place for place, (label, _) in places.items() if label not in one_block]
-    once = [place for place, (label, _) in places.items() if label in one_block and index == 1]
+    once = [
+        place for place, (label, _) in places.items() if label in one_block and index <= study.stopping.emulated_blocks
+    ]
     slots: list[Slot] = []
     for group in sorted({point.group for point in study.points if point.name in open_points}):
         members = [point.name for point in study.points if point.group == group and point.name in open_points]
         points = point_order(study, members, f"{seed} {index} {group}")
-        order = with_others(balanced(always, index, f"{seed} {group}"), once, f"{seed} {group} once")
+        key = f"{seed} {group} once" if index == 1 else f"{seed} {group} once {index}"
+        order = with_others(balanced(always, index, f"{seed} {group}"), once, key)
         for place in order:
             label, role = places[place]
             slots.append(Slot(index, len(slots) + 1, label, role, group, points))

@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
+from primetime.host.memory import MEMINFO, parse_meminfo, unwritten_bytes
+
 
 def busy_fraction(window_s: float) -> float:
     """Watch the whole host for `window_s` seconds; return busy CPU time over all CPU time, 0 to 1."""
@@ -35,6 +37,4 @@ def hottest() -> float | None:
 
 def dirty_bytes() -> int:
     """The host's Dirty + Writeback, in bytes."""
-    with Path("/proc/meminfo").open(encoding="ascii") as lines:
-        fields = dict(line.split(":", 1) for line in lines)
-    return sum(int(fields[name].split()[0]) * 1024 for name in ("Dirty", "Writeback"))
+    return unwritten_bytes(parse_meminfo(MEMINFO.read_bytes()))

@@ -7,13 +7,15 @@ that died leaves its slot to another attempt, finished trials in it kept.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
-from primetime.campaign.boot import Boot
+from primetime.campaign.boot import Boot, BootRun
 from primetime.campaign.device import Device, boot_start
 from primetime.campaign.estimate import estimate_study
+from primetime.campaign.pacing import paced_points
 from primetime.campaign.plan import plan_block
 from primetime.campaign.progress import Progress, figure_in_words
+from primetime.campaign.signals import Interruption
 from primetime.campaign.stopping import boot_ids_before, open_points, stop_reason, worn_out
 from primetime.campaign.variation import Variation, variation
 from primetime.campaign.visits import Visits
@@ -64,6 +66,7 @@ class Run:
     usability: Mapping[str, Usability]
     listener: Listener
     visits: Visits | None = None  # None: nobody is to visit this device while it measures
+    interruption: Interruption = field(default_factory=Interruption)
 
 
 class Runner:
@@ -79,6 +82,7 @@ class Runner:
     def carry_out(self, resumed: bool) -> CampaignState:
         """Run blocks until the study is done; return why it stopped. Raises Interrupted, UndoFailed."""
         self.tell_start(resumed)
+        self.points = paced_points(self.run)
         index = 0
         while True:
             index += 1
@@ -166,6 +170,7 @@ class Runner:
         while attempts < ATTEMPTS:
             attempts += 1
             reason = self.attempt(slot.slot_id)
+            self.run.interruption.check()
             if not self.campaign.open_slot(slot.slot_id).remaining_points:
                 return  # what died at its very end leaves nothing to try again
         self.campaign.fail_slot(slot.slot_id, reason or "its boots died before")
@@ -180,10 +185,11 @@ class Runner:
         varied = variation(self.campaign.seed(), boot_id) if self.study.vary_setup else Variation()
         start = boot_start(boot_id, self.run.usability[slot.slot.environment].tcg, self.run.device.emulation())
         how = replace(start, variation=varied)
-        boot = Boot(self.campaign, self.run.device, environment, how)
+        boot = Boot(BootRun(self.campaign, self.run.device, self.run.interruption), environment, how)
         status, reason = BootStatus.FAILED, "primetime failed"  # what an error that nobody expects leaves behind
         try:
-            boot.carry_out(trials, lambda trial, point, result: self.tell_trial(boot_id, trial, point, result))
+            with self.run.interruption.outranking():
+                boot.carry_out(trials, lambda trial, point, result: self.tell_trial(boot_id, trial, point, result))
             status, reason = BootStatus.DONE, ""
         except (BootFailed, EnvironmentDied, CommandFailed, CommandTimeout) as error:
             status, reason = BootStatus.FAILED, error.message
@@ -216,6 +222,7 @@ class Runner:
         """Tell listeners that a trial starts (`result` None) or how it ended."""
         label = self.campaign.environment_of(trial)
         if result is None:
+            self.run.interruption.check()
             self.run.listener(TrialStarted(trial, boot_id, label, point.name))
             return
         figure = figure_in_words(result.measurements, workload(point.workload).primary(point))

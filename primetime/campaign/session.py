@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 import secrets
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,11 +15,11 @@ from primetime.campaign.linux_device import LinuxDevice, Opening
 from primetime.campaign.metering import meter_facts
 from primetime.campaign.opening import open_device
 from primetime.campaign.runner import Run, Runner
-from primetime.campaign.signals import interruptible
+from primetime.campaign.signals import Interruption, interruptible
 from primetime.campaign.survey import survey
 from primetime.campaign.visits import Visits
 from primetime.environments import environment
-from primetime.environments.base import Attachment, Environment
+from primetime.environments.base import BYPASSES, Attachment, Environment
 from primetime.errors import UndoFailed, UserError
 from primetime.host.ledger import Ledger
 from primetime.host.lock import device_lock, require_root
@@ -27,7 +27,7 @@ from primetime.host.undo import open_ledger
 from primetime.host.volume import queue_directory
 from primetime.images.cache import Cache
 from primetime.images.guest import build_guest_images
-from primetime.model import CampaignState, Fact, Listener, Point, StepStarted, Study, Usability
+from primetime.model import CampaignState, Fact, Listener, Point, Scalar, StepStarted, Study, Usability, Usable
 from primetime.store import CampaignFile
 from primetime.workloads import workload
 
@@ -41,6 +41,7 @@ class Opened:
     device: LinuxDevice
     environments: dict[str, Environment]
     usability: dict[str, Usability]
+    interruption: Interruption
     slowness: float = 1.0  # how many times longer trying them took than the plan has it for such boots, at least 1
 
 
@@ -68,6 +69,7 @@ def begin(
     if path.exists():
         raise UserError(f"{path} exists already", f"continue it with: primetime resume {path}")
     with opened(study, listener) as session:
+        require_usable(session.usability)
         chosen = secrets.randbits(SEED_BITS) if seed is None else seed
         with CampaignFile.create(path, study, chosen, fleet.device if fleet else platform.node()) as campaign:
             for point in study.points:
@@ -83,8 +85,16 @@ def resume(path: Path, listener: Listener, fleet: FromFleet | None = None) -> Ca
         if campaign.state() is not CampaignState.RUNNING:
             return campaign.state()
         with opened(campaign.study(), listener) as session:
+            require_usable(session.usability)
             campaign.interrupted()
             return carry_out(as_run(campaign, session, listener, fleet), session.device, resumed=True)
+
+
+def require_usable(usability: Mapping[str, Usability]) -> None:
+    """UserError where nothing of a study can run: its storage is then not to be conditioned for nothing."""
+    if all(found.state is Usable.NO for found in usability.values()):
+        why = "; ".join(f"{label}: {found.reason}" for label, found in usability.items())
+        raise UserError(f"no environment of this study can run here ({why})", "primetime doctor says what mends it")
 
 
 def as_run(campaign: CampaignFile, session: Opened, listener: Listener, fleet: FromFleet | None) -> Run:
@@ -92,7 +102,8 @@ def as_run(campaign: CampaignFile, session: Opened, listener: Listener, fleet: F
     visits = fleet.visits if fleet else None
     if visits:
         visits.slowness = session.slowness
-    return Run(campaign, campaign.study(), session.device, session.environments, session.usability, listener, visits)
+    study, device, found = campaign.study(), session.device, session.usability
+    return Run(campaign, study, device, session.environments, found, listener, visits, session.interruption)
 
 
 def switched_off(study: Study) -> dict[str, str]:
@@ -127,7 +138,8 @@ def note_setting(run: Run, device: LinuxDevice) -> None:
         usability = run.usability[label]
         campaign.add_environment(member.spec, printed_name(member, usability), usability)
         path = "host" if member.attachment is Attachment.HOST else device.opening.study.network_path
-        named = {"network.path": member.own_network or path}
+        named: dict[str, Scalar | None] = {"network.path": member.own_network or path}
+        named[BYPASSES] = member.bypasses_host_cache()
         named.update({f"version.{name}": value for name, value in usability.versions.items()})
         named.update({f"variant.{name}": value for name, value in member.variants().items()})
         campaign.add_facts([Fact(name, value, "environment", label) for name, value in named.items()])
@@ -149,7 +161,7 @@ def primary_of(study: Study, point: Point) -> str:
 def opened(study: Study, listener: Listener) -> Iterator[Opened]:
     """Hold the device, put right what a killed run left, open it and try what it can run."""
     with ExitStack() as stack:
-        stack.enter_context(interruptible())
+        interruption = stack.enter_context(interruptible())
         stack.enter_context(device_lock(study.name))
         ledger = open_ledger()
         put_right(ledger, lambda words: listener(StepStarted(words)))
@@ -161,10 +173,16 @@ def opened(study: Study, listener: Listener) -> Iterator[Opened]:
         opening = Opening(study, images, tuple(members.values()), ledger)
         device = stack.enter_context(open_device(opening))
         t0 = device.now()
-        usability = survey(device, members.values(), lambda words: listener(StepStarted(words)))
+
+        def trying(words: str) -> None:
+            interruption.check()  # an environment that fails while a signal is obeyed only counts as not usable
+            listener(StepStarted(words))
+
+        usability = survey(device, members.values(), trying)
+        interruption.check()
         emulated = {label for label, found in usability.items() if found.emulated}
         slowness = max((device.now() - t0) / boots_s(study, emulated), 1.0)
-        yield Opened(device, members, usability, slowness)
+        yield Opened(device, members, usability, interruption, slowness)
 
 
 def put_right(ledger: Ledger, tell: Callable[[str], None]) -> Sequence[str]:

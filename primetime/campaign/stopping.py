@@ -8,7 +8,9 @@ from primetime.intervals import half_width
 from primetime.model import CampaignState, Study
 from primetime.store import CampaignFile
 
-PRECONDITIONED = "flash.preconditioned_bytes"
+BEFORE_BLOCKS = ("flash.preconditioned_bytes", "flash.paced_bytes")  # written by preconditioning, and to pace by
+WRITTEN = "boot.disk_written_bytes"  # in a boot
+WRITTEN_BEFORE = "boot.disk_written_before_bytes"  # since the boot before it, or since the volume was opened
 
 
 def stop_reason(campaign: CampaignFile, study: Study, index: int, emulated: Set[str]) -> CampaignState | None:
@@ -23,9 +25,12 @@ def stop_reason(campaign: CampaignFile, study: Study, index: int, emulated: Set[
 
 
 def most_blocks(study: Study, emulated: Set[str]) -> int:
-    """How many blocks a campaign has at most: one in a smoke run, and where nothing but emulators is measured."""
+    """How many blocks a campaign has at most: one in a smoke run, few where nothing but emulators is measured."""
+    if study.smoke:
+        return 1
     nothing_real = all(spec.label in emulated for spec in study.environments)
-    return 1 if study.smoke or nothing_real else study.stopping.max_blocks
+    most = study.stopping.max_blocks
+    return min(most, study.stopping.emulated_blocks) if nothing_real else most
 
 
 def open_points(campaign: CampaignFile, study: Study, index: int, emulated: Set[str]) -> tuple[str, ...]:
@@ -58,9 +63,20 @@ def elapsed_s(campaign: CampaignFile) -> float:
 def worn_out(campaign: CampaignFile, study: Study) -> bool:
     """Whether the campaign has written as much to the tested disk as the study allows (contract §6)."""
     most = study.flash.max_bytes_written
-    conditioned = sum(int(fact.value or 0) for fact in campaign.facts("campaign") if fact.name == PRECONDITIONED)
-    written = conditioned + sum(int(fact) for fact in boot_facts(campaign, "boot.disk_written_bytes"))
-    return bool(most) and written >= most
+    return bool(most) and written_bytes(campaign) >= most
+
+
+def written_bytes(campaign: CampaignFile) -> int:
+    """What the disk has written for this campaign: filling, trying, calibrating and booting, over all its runs.
+
+    A boot that was killed with us is taken for one that wrote the most.
+    """
+    known = sum(int(fact.value or 0) for fact in campaign.facts("campaign") if fact.name in BEFORE_BLOCKS)
+    inside = [int(value) for value in boot_facts(campaign, WRITTEN)]
+    outside = [int(value) for value in boot_facts(campaign, WRITTEN_BEFORE)]
+    lost = int(campaign.rows("SELECT count(*) AS boots FROM boots")[0]["boots"]) - len(inside)
+    counted = sum(inside) + sum(outside) + lost * max(inside, default=0)
+    return max(counted, known)  # a disk that counts nothing has at least been written so much
 
 
 def boot_ids_before(campaign: CampaignFile, index: int) -> set[str]:

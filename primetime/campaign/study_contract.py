@@ -58,7 +58,7 @@ def read_volume(table: Table) -> VolumeSpec:
 
 
 def read_stopping(table: Table, quick: bool) -> Stopping:
-    """[blocks]: min, max, precision or half_width, budget, aa, reboot_every, iterations."""
+    """[blocks]: min, max, precision or half_width, budget, aa, reboot_every, iterations, emulated."""
     least = table.whole("min", QUICK_BLOCKS if quick else MIN_BLOCKS, 1, MOST_BLOCKS)
     most = table.whole("max", QUICK_BLOCKS if quick else MAX_BLOCKS, 1, MOST_BLOCKS)
     if most < least:
@@ -75,6 +75,7 @@ def read_stopping(table: Table, quick: bool) -> Stopping:
         aa=table.flag("aa", not quick),
         reboot_every=table.whole("reboot_every", 0, 0, MOST_BLOCKS),
         iterations=table.whole("iterations", 1, 1, MOST_ITERATIONS),
+        emulated_blocks=table.whole("emulated", 1, 1, MOST_BLOCKS),
     )
     table.finish()
     return stopping

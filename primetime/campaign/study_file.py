@@ -24,21 +24,24 @@ from primetime.campaign.study_table import Table
 from primetime.environments import environment_class
 from primetime.environments.base import check_settings
 from primetime.errors import UserError
-from primetime.model import EnvironmentSpec, Pace, Point, Scalar, Study
+from primetime.model import EnvironmentSpec, MeterSpec, Pace, Point, Scalar, Study
 from primetime.model.toml_table import NAME
 
 QUICK_POINTS = 4  # contract §8
 MARGINS = {"default": 0.05, "latency_p50": 0.10, "latency_p99": 0.20}
 
 
-def load_study(name_or_path: str, smoke: bool = False) -> Study:
-    """Read a shipped study by name or a file by path. UserError for everything that is wrong in it."""
+def load_study(name_or_path: str, smoke: bool = False, outside: Sequence[MeterSpec] = ()) -> Study:
+    """Read a shipped study by name or a file by path. UserError for everything that is wrong in it.
+
+    `outside`: meters that a fleet's controller records.
+    """
     name, text = read_text(name_or_path)
     try:
         content = tomllib.loads(text)
     except (ValueError, RecursionError) as error:  # besides its own error tomllib lets those of int() and of depth out
         raise UserError(f"{name_or_path}: {error}", "the file is TOML: https://toml.io") from None
-    return resolve(name, Table(name_or_path, "", content), text, smoke)
+    return resolve(name, Table(name_or_path, "", content), text, smoke, outside)
 
 
 def shipped() -> tuple[str, ...]:
@@ -63,13 +66,13 @@ def read_text(name_or_path: str) -> tuple[str, str]:
         raise UserError(f"{path} cannot be read: {error}", "a study file is UTF-8 text") from None
 
 
-def resolve(name: str, top: Table, text: str, smoke: bool) -> Study:
+def resolve(name: str, top: Table, text: str, smoke: bool, outside: Sequence[MeterSpec] = ()) -> Study:
     """Check every table and fill in what is not said."""
     quick = top.flag("quick", False)
     environments = read_environments(top.table("environments"))
     peer, path = read_network(top.table("network"))
     margins, class_margins = read_margins(top.table("margins"))
-    power = read_power(top, smoke)
+    power = read_power(top, smoke, outside)
     points = lengthened(read_points(top), power)
     study = Study(
         name=name,

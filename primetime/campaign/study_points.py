@@ -98,10 +98,13 @@ def readable_name(name: str, given: Mapping[str, Any], params: Mapping[str, Scal
     """fio-randwrite-4KiB-direct-fsync1: what was said in the file, as it was said there."""
     parts = [name]
     for key, value in given.items():
-        if (key in LENGTHS and key not in varied) or params.get(key) is False:
+        without_effect = isinstance(value, int) and value and not params.get(key, value)  # fsync of a pure read
+        if (key in LENGTHS and key not in varied) or params.get(key) is False or without_effect:
             continue
         if isinstance(value, bool):
             parts.append(key)
+        elif isinstance(value, str) and value.strip().endswith("%"):
+            parts.append(f"{key}{value.strip(' %')}pct")  # a name holds no %
         elif isinstance(value, str):
             parts.append(value.replace(" ", ""))
         else:

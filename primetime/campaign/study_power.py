@@ -7,10 +7,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from primetime.campaign.study_table import Table
-from primetime.errors import UserError
 from primetime.instruments.power import meter
+from primetime.instruments.power.tables import read_meters
 from primetime.model import MeterSpec, Point, PowerSpec
-from primetime.model.toml_table import NAME
 
 LEAST_SAMPLES, LEAST_S = 100, 30.0
 ROOM = 1.1  # a window ends a little early or a sample comes a little late
@@ -18,9 +17,13 @@ PULSE_S, PULSE_SAMPLES = 2.0, 10
 LENGTHS = ("runtime", "duration")  # the parameters that say how long a window is
 
 
-def read_power(top: Table, smoke: bool) -> PowerSpec:
-    """[meter.NAME]: kind and its settings; [power]: pulse, idle, lengthen."""
+def read_power(top: Table, smoke: bool, outside: Sequence[MeterSpec] = ()) -> PowerSpec:
+    """[meter.NAME]: kind and its settings; [power]: pulse, idle, lengthen. `outside`: a fleet's own, behind them."""
     meters = read_meters(top.table("meter"))
+    for spec in outside:
+        if spec.name in {one.name for one in meters}:
+            raise top.mistake(f"meter.{spec.name}", "the fleet file has a meter of this name too", "rename one of them")
+    meters = (*meters, *outside)
     table = top.table("power")
     slowest = min((meter(spec).channels()[0].hz for spec in meters), default=math.inf)
     phase_s = float(math.ceil(max(LEAST_S, LEAST_SAMPLES / slowest) * ROOM))
@@ -33,22 +36,6 @@ def read_power(top: Table, smoke: bool) -> PowerSpec:
     if smoke:
         return PowerSpec(meters, 0.0, 0.0, 0.0)
     return PowerSpec(meters, pulse_s, idle_s, phase_s if lengthen else 0.0)
-
-
-def read_meters(table: Table) -> tuple[MeterSpec, ...]:
-    """Every meter, checked by its own kind."""
-    found = []
-    for name in table.keys():
-        if not NAME.fullmatch(name):
-            raise table.mistake(name, "a name may hold letters, digits, '.', '_' and '-', at most 40", "rename it")
-        own = table.table(name)
-        spec = MeterSpec(name, own.word("kind", name), own.rest())
-        try:
-            meter(spec)
-        except UserError as error:
-            raise UserError(f"{table.file}: {error.message}", error.hint) from None
-        found.append(spec)
-    return tuple(found)
 
 
 def lengthened(points: Sequence[Point], power: PowerSpec) -> tuple[Point, ...]:

@@ -55,7 +55,7 @@ def on_emulated(found: Usability, environment: Environment, emulation: str) -> U
 
 def try_environment(device: Device, environment: Environment, how: BootStart) -> Usability:
     """Try one environment, with KVM and without where that is a question. `how`: with KVM."""
-    lacking = environment.missing()
+    lacking = lacking_of(environment)
     if lacking is not None:
         return lacking
     if not environment.guest_kernel:
@@ -82,6 +82,14 @@ def try_environment(device: Device, environment: Environment, how: BootStart) ->
         reason=f"{no_kvm}: emulated by TCG, its figures say nothing about speed",
         remedy=WORKING_KVM,
     )
+
+
+def lacking_of(environment: Environment) -> Usability | None:
+    """What this device lacks; a program that fails or hangs when it is asked is no use, and costs no other kind."""
+    try:
+        return environment.missing()
+    except (CommandFailed, CommandTimeout) as error:
+        return Usability(environment.kind, Usable.NO, error.message)
 
 
 def boot_once(device: Device, environment: Environment, how: BootStart) -> Usability:

@@ -5,7 +5,7 @@ Nothing is parsed and nothing is written to the campaign file inside the window.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from primetime.campaign.device import Device
@@ -52,6 +52,7 @@ COST = {"B/s": ("cpu_per_gb", "CPU s/GB", 1e9), "bit/s": ("cpu_per_gbit", "CPU s
 PEER_BUSY = Metric("peer_busy", "1", Direction.LOWER, MetricKind.RATIO)  # of a far peer's CPUs
 GUEST_CLEAN_BYTES = 1024 * 1024
 GUEST_CLEAN_POLLS = 20
+KILLED = -9
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +75,7 @@ class Trial:
         self.trial_id = trial_id
         self.phases: list[Phase] = []
         self.before: tuple[Measurement, ...] = ()
+        self.outputs: list[StepOutput] = []  # what the tools said so far, also when one of them failed
         self.extra: dict[str, str] = {}  # environment variables beside the program's own
         self.evidence: tuple[Fact, ...] = ()  # of the isolation layer's own counters, at the end
 
@@ -82,7 +84,6 @@ class Trial:
         site = replace(self.device.site, local_port=booted.variation.local_port(self.trial_id))
         self.extra = booted.variation.environment()
         recipe = self.workload.recipe(self.point, site)
-        window: Window | None = None
         try:
             self.timed("prepare", lambda: self.prepare(booted.instance, recipe))
             watched = TrialEvidence(booted.instance)
@@ -92,12 +93,11 @@ class Trial:
             parsed = self.workload.parse(self.point, data)
             check_duration(parsed, window)
         except (TrialFailed, CommandFailed, CommandTimeout) as error:
-            raw = raw_outputs(window.outputs) if window else {}
-            return TrialResult(TrialStatus.FAILED, error.message, raw=raw)
+            return TrialResult(TrialStatus.FAILED, error.message, raw=raw_outputs(self.outputs))
         primary = self.workload.primary(self.point)
         measured = (*parsed, *window.measured, *cpu_cost(parsed, window, primary))
         seconds = window.t1 - window.t0
-        return TrialResult(TrialStatus.DONE, "", seconds, measured, {**raw_outputs(window.outputs), **records})
+        return TrialResult(TrialStatus.DONE, "", seconds, measured, {**raw_outputs(self.outputs), **records})
 
     def timed(self, name: str, act: Callable[[], None]) -> None:
         """Do one part of the trial and note it as a phase."""
@@ -117,6 +117,7 @@ class Trial:
         guest = instance.dirty_bytes()
         for step in recipe.warm:
             self.step(instance, step)
+        self.outputs.clear()  # what only warms up is kept when it fails
         self.before = (cost("host_dirty_before", "B", float(host)), cost("dirty_guest_before", "B", float(guest)))
 
     def window(self, booted: Booted, recipe: Recipe) -> Window:
@@ -126,7 +127,8 @@ class Trial:
         edges = [sampler.edge()]
         t0 = self.device.now()
         with after_ramp(recipe.ramp_s, lambda: edges.append(sampler.edge())):
-            outputs = tuple(self.step(instance, step) for step in recipe.run)
+            for step in recipe.run:
+                self.step(instance, step)
             sampler.hold(recipe.hold_s)
         t1 = self.device.now()
         at_end, drain_s = self.drain(booted, edges[-1]) if recipe.writes else ((), 0.0)
@@ -137,7 +139,7 @@ class Trial:
         self.phases.append(Phase("run", t0, t1, self.trial_id))
         beside = [*self.before, *at_end, *guest_memory(instance, AFTER), *close_bill(measured)]
         beside += [Measurement(PEER_BUSY, busy)] if busy is not None else []
-        return Window(outputs, t0, t1, drain_s, recipe.ramp_s, (*measured, *beside))
+        return Window(tuple(self.outputs), t0, t1, drain_s, recipe.ramp_s, (*measured, *beside))
 
     def drain(self, booted: Booted, first: Edge) -> tuple[tuple[Measurement, ...], float]:
         """Write what is still in memory, guest then host; return how much that was, and the seconds it took."""
@@ -150,22 +152,30 @@ class Trial:
         self.phases.append(Phase("drain", t0, t1, self.trial_id))
         return (*memory_at_end(booted.sampler.measurements(first, last)), *guest), t1 - t0
 
-    def step(self, instance: Instance, step: Step) -> StepOutput:
-        """Run one step on its side. TrialFailed when the program's exit code is not 0."""
-        if step.where is Where.PEER:
-            outcome: Outcome = self.device.run_on_peer(step)
-        else:
-            outcome = instance.run(Command(step.argv, step.timeout_s, step.stdin, self.extra))
+    def step(self, instance: Instance, step: Step) -> None:
+        """Run one step on its side and keep its output. TrialFailed when the program's exit code is not 0."""
+        t0 = self.device.now()
+        try:
+            if step.where is Where.PEER:
+                outcome = self.device.run_on_peer(step)
+            else:
+                outcome = instance.run(Command(step.argv, step.timeout_s, step.stdin, self.extra))
+        except CommandTimeout as late:
+            self.keep(step, Outcome(KILLED, late.stdout, late.stderr, t0, self.device.now()))
+            raise
+        self.keep(step, outcome)
         if outcome.returncode != 0:
             complaint = self.workload.complaint(outcome.stdout, outcome.stderr)
             said = f": {complaint}" if complaint else ""
             raise TrialFailed(f"{step.argv[0]} ended with exit code {outcome.returncode}{said}")
-        return StepOutput(
-            step.name, step.argv, outcome.returncode, outcome.stdout, outcome.stderr, outcome.t0, outcome.t1
-        )
+
+    def keep(self, step: Step, outcome: Outcome) -> None:
+        """Remember what a program gave."""
+        code, stdout, stderr = outcome.returncode, outcome.stdout, outcome.stderr
+        self.outputs.append(StepOutput(step.name, step.argv, code, stdout, stderr, outcome.t0, outcome.t1))
 
 
-def raw_outputs(outputs: tuple[StepOutput, ...]) -> dict[str, bytes]:
+def raw_outputs(outputs: Iterable[StepOutput]) -> dict[str, bytes]:
     """Everything that the tools said, by name."""
     said = {output.name: output.stdout for output in outputs}
     said.update({f"{output.name}.stderr": output.stderr for output in outputs if output.stderr})

@@ -143,14 +143,14 @@ def visiting(campaign: Path) -> Iterator[None]:
         file.write(".")
 
 
-def read_notice(campaign: Path) -> Visitable | None:
+def read_notice(campaign: Path, now: Callable[[], float] = time.monotonic) -> Visitable | None:
     """Read the newest announcement; None where no runner has made one."""
     try:
         said = Announcement(**json.loads(notice(campaign).read_text(encoding="utf-8")))
     except FileNotFoundError:
         return None
     waits = {Stage.PREPARING: PREPARING_S, Stage.OPEN: said.after_s}
-    measuring_s = max(said.opens_at - time.monotonic(), 0.0)
+    measuring_s = max(said.opens_at - now(), 0.0)
     stage = Stage(said.stage)
     return Visitable(stage, said.block, waits.get(stage, measuring_s))
 

@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import sys
+import time
 from dataclasses import asdict
 from pathlib import Path
 
@@ -15,15 +16,18 @@ from primetime.campaign.visits import visiting
 from primetime.cli import DONE, FAILED, main
 from primetime.cli.ending import finish
 from primetime.cli.listeners import TerminalListener
+from primetime.host.facts import boot_id
 from primetime.host.lock import require_root
 
 VISIT_MARK = "primetime-visit "  # before it may stand what a login shell says
+CLOCK_MARK = "primetime-clock "
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Say what may be typed."""
     parser.add_argument("act", choices=("start", "carry-out", "visit"), help="start reads an errand from stdin")
     parser.add_argument("campaign", type=Path, help="the campaign file on this board")
+    parser.add_argument("--clock", action="store_true", help="visit: first answer every line on stdin with the time")
     parser.add_argument("--fetch", action="store_true", help="visit: send a copy of the campaign after the answer")
 
 
@@ -36,7 +40,7 @@ def execute(options: argparse.Namespace) -> int:
     if options.act == "carry-out":
         job.carry_out(TerminalListener())
         return finish(job.campaign, quiet=True)
-    return visit(job, options.fetch)
+    return visit(job, options.fetch, options.clock)
 
 
 def start(job: Job, asked: str) -> int:
@@ -54,6 +58,13 @@ def start(job: Job, asked: str) -> int:
     return code
 
 
+def tell_time() -> None:
+    """Answer every line on stdin with CLOCK_MONOTONIC and this start of the machine, until stdin is closed."""
+    boot = boot_id()
+    while sys.stdin.readline():
+        print(f"{CLOCK_MARK}{json.dumps([time.monotonic(), boot])}", flush=True)
+
+
 def forked(log: Path) -> bool:
     """Go on in a child in a session of its own, whose words go to `log`; return whether this is the child."""
     sys.stdout.flush()
@@ -66,11 +77,13 @@ def forked(log: Path) -> bool:
     return True
 
 
-def visit(job: Job, fetch: bool) -> int:
+def visit(job: Job, fetch: bool, clock: bool = False) -> int:
     """Say how the job stands in one JSON line, and send the campaign where that is asked for and disturbs nothing."""
     job.campaign.parent.mkdir(parents=True, exist_ok=True)
     copy = job.beside("copy")
     with visiting(job.campaign):
+        if clock:
+            tell_time()
         standing = job.standing()
         size, digest = job.copy_to(copy) if fetch and standing.may_be_read else (0, "")
         answer = {**asdict(standing), "bytes": size, "sha256": digest}

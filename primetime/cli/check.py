@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from primetime.cli import DONE, FAILED
-from primetime.errors import UserError
+from primetime.cli.report import analysed
 from primetime.model import QualityWarning, Severity
 
 
@@ -20,11 +20,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def execute(options: argparse.Namespace) -> int:
     """Print the warnings; exit code 1 when one of them forbids a verdict."""
-    try:
-        from primetime.analysis import analyse
-    except ImportError:
-        raise UserError("analysis is not part of this installation", "pip install 'primetime[analysis]'") from None
-    warnings = analyse(options.campaign).warnings
+    [analysis] = analysed([options.campaign], None)
+    warnings = analysis.warnings
     print(as_json(warnings) if options.json else in_words(warnings))
     return FAILED if any(one.severity is Severity.FORBIDS for one in warnings) else DONE
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import sys
-from importlib.util import find_spec
 from pathlib import Path
 
 from primetime.cli import DONE, FAILED
+from primetime.errors import UserError
 from primetime.store import CampaignFile
 
 
@@ -20,12 +20,16 @@ def finish(path: Path, quiet: bool) -> int:
 
 
 def say(path: Path) -> None:
-    """The table and the HTML report, or the command that makes them elsewhere."""
-    if find_spec("primetime.analysis") is None:  # the one-file bundle is the measuring half alone
-        print(path)
-        print(f"report it where analysis is installed: primetime report {path}")
-        return
+    """The table and the HTML report, or the command that makes them elsewhere.
+
+    The campaign is whole by now: that it cannot be told here (the one-file bundle is the measuring half alone, numpy
+    may be missing, the page's place may be full) is said, and is no failure.
+    """
     from primetime.cli.report import show
 
     sys.stderr.flush()
-    show([path])
+    try:
+        show([path])
+    except UserError as error:
+        print(f"{path}\n{error.message}")
+        print(f"report it where analysis is installed: primetime report {path}")

@@ -89,11 +89,16 @@ def run(devices: Sequence[FleetDevice], options: argparse.Namespace) -> int:
     """Give every board the study and see it through."""
     from primetime.campaign.study_file import load_study
     from primetime.fleet.assignment import assign, free
+    from primetime.instruments.power import outside
 
-    study = load_study(options.study or DEFAULT_STUDY, smoke=options.smoke)
+    name = options.study or DEFAULT_STUDY
+    studies = {
+        device.name: load_study(name, options.smoke, [outside(device.meter)] if device.meter else [])
+        for device in devices
+    }
     free(device.name for device in devices)
     now = datetime.now(UTC)
-    return see_through([(device, assign(device, study, now)) for device in devices], options)
+    return see_through([(device, assign(device, studies[device.name], now)) for device in devices], options)
 
 
 def resume(devices: Sequence[FleetDevice], options: argparse.Namespace) -> int:
@@ -116,7 +121,9 @@ def see_through(parts: Sequence[tuple[FleetDevice, Assignment]], options: argpar
 
     pause = Pause()
     found = together(
-        parts, lambda device, given: carry_out(device, given, Attending(teller(device.name), pause)), pause
+        parts,
+        lambda device, given: carry_out(device, given, Attending(teller(device.name), pause, with_meter)),
+        pause,
     )
     if options.json:
         print(json.dumps({name: as_data(one) for name, one in found.items()}, indent=2))
@@ -128,6 +135,14 @@ def see_through(parts: Sequence[tuple[FleetDevice, Assignment]], options: argpar
             print("report them together: primetime fleet report")
     say_failures(found)
     return code_of(found)
+
+
+def with_meter(given: Assignment, copy: Path) -> None:
+    """Put what we recorded of a board's meter into a copy of its campaign."""
+    from primetime.campaign.outside import merge
+    from primetime.instruments.power.controller_log import read_log
+
+    merge(copy, read_log(given.meter_log))
 
 
 def report(devices: Sequence[FleetDevice], options: argparse.Namespace) -> int:
@@ -146,9 +161,9 @@ def report(devices: Sequence[FleetDevice], options: argparse.Namespace) -> int:
         with needing_analysis():
             from primetime.report.json_report import json_text
         analyses = analysed(campaigns, None)
+        print(json_text(analyses))
         if options.output:
             write_pages(analyses, options.output)
-        print(json_text(analyses))
     else:
         names = sorted({one.name for one in given if one.campaign.exists()})
         show(campaigns, options.output or RUNS / f"fleet-{names[-1]}.html")
@@ -185,7 +200,8 @@ def table(found: Outcomes) -> str:
         rows.append([kind, *(f"{MARKS[Usable(one['state'])]} {one['state']}" if one else "–" for one in cells)])
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-    why = [line for name, kinds in states.items() for one in kinds.values() for line in reasons(name, one)]
+    why = [f"{name} {one['controller_meter']}" for name, one in good.items() if "controller_meter" in one]
+    why += [line for name, kinds in states.items() for one in kinds.values() for line in reasons(name, one)]
     return "\n".join([*lines, *([""] if why else []), *why])
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from dataclasses import asdict
 from typing import TextIO
 
+from primetime.errors import Interrupted
 from primetime.model import (
     BlockStarted,
     BootEnded,
@@ -31,14 +33,25 @@ class TerminalListener:
     def __call__(self, event: Event) -> None:
         line = in_words(event)
         if line:
-            print(line, file=self.out, flush=True)
+            tell(line, self.out)
 
 
 class JsonListener:
     """One JSON object per event on stdout: {"event": "TrialEnded", …}."""
 
     def __call__(self, event: Event) -> None:
-        print(json.dumps({"event": type(event).__name__, **asdict(event)}, default=str), flush=True)
+        tell(json.dumps({"event": type(event).__name__, **asdict(event)}, default=str), sys.stdout)
+
+
+def tell(line: str, out: TextIO) -> None:
+    """Print a line at once. Interrupted where its reader went away: a campaign must not end as if it were done."""
+    try:
+        print(line, file=out, flush=True)
+    except BrokenPipeError:
+        silence = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(silence, out.fileno())  # what is said while the boot is undone is for nobody
+        os.close(silence)
+        raise Interrupted("the reader of its output went away") from None
 
 
 def in_words(event: Event) -> str:

@@ -30,13 +30,14 @@ MINUTE, HOUR, DAY = 60, 3600, 86400
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """A study as it would be carried out, if no point were retired early. `one_block`: label → why."""
+    """A study as it would be carried out, if no point were retired early. `one_block`, `left_out`: label → why."""
 
     study: Study
     seed: int
     blocks: tuple[Block, ...]
     estimate: Estimate
     one_block: Mapping[str, str]
+    left_out: Mapping[str, str]
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -68,22 +69,29 @@ def execute(options: argparse.Namespace) -> int:
 def plan(study: Study, seed: int) -> Planned:
     """Plan every block. What only a boot can tell (whether KVM works) is guessed from /dev/kvm."""
     no_kvm, emulation = kvm_missing(), machine_emulation()
-    guests = [spec.label for spec in study.environments if environment_class(spec.kind).guest_kernel]
-    one_block = dict.fromkeys(guests, f"{no_kvm}, so it is emulated") if no_kvm else {}
+    guests = [spec for spec in study.environments if no_kvm and environment_class(spec.kind).guest_kernel]
+    one_block = {spec.label: f"{no_kvm}, so it is emulated" for spec in guests if environment_class(spec.kind).emulable}
+    left_out = {spec.label: f"it needs KVM: {no_kvm}" for spec in guests if spec.label not in one_block}
     if emulation:
-        everything = [spec.label for spec in study.environments]
+        everything = [spec.label for spec in study.environments if spec.label not in left_out]
         one_block = dict.fromkeys(everything, f"this device is itself emulated ({emulation})")
     points = [point.name for point in study.points]
     count = most_blocks(study, one_block.keys())
     blocks = tuple(plan_block(study, seed, index, points, one_block.keys()) for index in range(1, count + 1))
-    return Planned(study, seed, blocks, estimate_study(study, one_block.keys()), one_block)
+    estimate = estimate_study(study, one_block.keys(), left_out=left_out.keys())
+    return Planned(study, seed, blocks, estimate, one_block, left_out)
 
 
 def as_json(planned: Planned, predicted: Forecast | None = None) -> str:
     """{study, title, seed, smoke, baseline, environments, points, blocks: [{block, slots}], estimate, forecast}."""
     study = planned.study
     environments = [
-        {**asdict(spec), "settings": dict(spec.settings), "one_block": planned.one_block.get(spec.label, "")}
+        {
+            **asdict(spec),
+            "settings": dict(spec.settings),
+            "one_block": planned.one_block.get(spec.label, ""),
+            "left_out": planned.left_out.get(spec.label, ""),
+        }
         for spec in study.environments
     ]
     return json.dumps(
@@ -139,8 +147,11 @@ def estimate_lines(planned: Planned) -> list[str]:
         f"seed {planned.seed}: primetime run with --seed {planned.seed} keeps to these orders",
     ]
     lines += power_lines(study)
+    few = study.stopping.emulated_blocks
+    blocks = "block 1 only" if few == 1 else f"blocks 1 to {few} only"
     for label, why in planned.one_block.items():
-        lines.append(f"{label}: {why}: block 1 only, and no verdict")
+        lines.append(f"{label}: {why}: {blocks}, and no verdict")
+    lines += [f"{label}: {why}: it would be left out" for label, why in planned.left_out.items()]
     return lines
 
 

@@ -41,9 +41,9 @@ def execute(options: argparse.Namespace) -> int:
     analyses = analysed(options.campaigns, options.baseline)
     with needing_analysis():
         from primetime.report.json_report import json_text
+    print(json_text(analyses))
     if options.output is not None:
         write_pages(analyses, options.output)
-    print(json_text(analyses))
     return DONE
 
 
@@ -52,10 +52,9 @@ def show(campaigns: Sequence[Path], output: Path | None = None, baseline: str | 
     analyses = analysed(campaigns, baseline)
     with needing_analysis():
         from primetime.report.terminal import WIDTH, render_analysis
-    pages = write_pages(analyses, output)
     width = max(WIDTH, shutil.get_terminal_size((WIDTH, 0)).columns)
     print("\n\n".join(render_analysis(one, width) for one in analyses))
-    for page in pages:
+    for page in write_pages(analyses, output):  # last: where no page can be written the table is still there
         print(f"\nThe report to pass on: {page}")
 
 

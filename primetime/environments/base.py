@@ -21,6 +21,7 @@ from primetime.images.guest import GuestImages
 from primetime.model import Command, EnvironmentSpec, Evidence, Fact, Footprint, Limits, Outcome, Scalar, Usability
 
 DATA_DIRECTORY = "/data"  # where the volume is, inside every environment
+BYPASSES = "bypasses_host_cache"  # the fact: what a member says of itself, and what a boot proved
 READY_LINE = "primetime-ready"  # printed by the first process of the userland (images/data/ready)
 FILE_LIMIT_S = 60.0
 BOOT_LIMIT_S = 120.0  # domain.md J: ready times triple under host load
@@ -198,6 +199,17 @@ class Environment(ABC):
         """The settings that switch a rule of the contract off, as a study file says them."""
         broken = ((one.name, self.values[one.name]) for one in self.settings if self.values[one.name] in one.breaks)
         return {name: str(value).lower() if isinstance(value, bool) else str(value) for name, value in broken}
+
+    @abstractmethod
+    def bypasses_host_cache(self) -> bool | None:
+        """Whether O_DIRECT inside goes past the host's page cache, with these settings; None: only a boot can show it.
+
+        An instance that sees how its disk was opened says so in a fact of the boot, which counts more.
+        """
+
+    def pool_bytes(self) -> int:
+        """Size of the pool that every boot makes on the volume, with a copy of the userland in it; 0 without one."""
+        return 0
 
     @abstractmethod
     def missing(self) -> Usability | None:

@@ -17,6 +17,7 @@ from typing import Any
 from primetime.environments.base import DATA_DIRECTORY, Attachment, BootContext
 from primetime.host.process import SEARCH_PATH
 
+VARIABLES = {"PATH": SEARCH_PATH, "LANG": "C.UTF-8", "HOME": "/root"}  # of every process inside
 CAPABILITIES = [
     "CAP_AUDIT_WRITE", "CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FOWNER", "CAP_FSETID", "CAP_KILL", "CAP_MKNOD",
     "CAP_NET_BIND_SERVICE", "CAP_NET_RAW", "CAP_SETFCAP", "CAP_SETGID", "CAP_SETPCAP", "CAP_SETUID", "CAP_SYS_CHROOT",
@@ -90,7 +91,7 @@ def process() -> dict[str, Any]:
         "terminal": False,
         "user": {"uid": 0, "gid": 0},
         "args": ["/usr/lib/primetime/ready", "sleep", "infinity"],
-        "env": [f"PATH={SEARCH_PATH}", "LANG=C.UTF-8", "HOME=/root"],
+        "env": [f"{name}={value}" for name, value in VARIABLES.items()],
         "cwd": "/",
         "capabilities": dict.fromkeys(sets, CAPABILITIES),
         "rlimits": [{"type": "RLIMIT_NOFILE", "hard": files, "soft": files}],

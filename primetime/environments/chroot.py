@@ -64,7 +64,7 @@ def limited(command: Command) -> tuple[str, ...]:
 def checked(command: Command, outcome: Outcome) -> Outcome:
     """Raise CommandTimeout when `limited` had to kill the program."""
     if outcome.returncode in (KILLED, -9) and outcome.t1 - outcome.t0 >= command.timeout_s:
-        raise CommandTimeout(command.argv, command.timeout_s)
+        raise CommandTimeout(command.argv, command.timeout_s, outcome.stdout, outcome.stderr)
     return outcome
 
 

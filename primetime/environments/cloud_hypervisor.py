@@ -22,7 +22,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 
 from primetime.environments.agent import AgentClient
-from primetime.environments.base import BootContext, Setting, failing_as
+from primetime.environments.base import BYPASSES, BootContext, Setting, failing_as
 from primetime.environments.cloud_hypervisor_command import API, CONSOLE, LOG, VSOCK, cloud_hypervisor_argv
 from primetime.environments.guest import GuestInstance
 from primetime.environments.http_socket import Control
@@ -69,6 +69,9 @@ class CloudHypervisor(Vmm):
             for setting in self.settings
             if setting != BINARY and (value := self.values[setting.name]) != setting.default
         )
+
+    def bypasses_host_cache(self) -> bool:
+        return bool(self.values["direct"])
 
     def host_troubles(self, host: HypervisorHost) -> Iterator[Trouble]:
         yield from cloud_hypervisor_troubles(host)
@@ -118,7 +121,7 @@ class CloudHypervisorInstance(MicrovmInstance):
             raise BootFailed("machine", f"cloud-hypervisor says {config['cpus']} {config['memory']}", self.console())
         disk = next(one for one in config["disks"] if one["id"] == "data")
         shown = tuple(Fact(f"cloud-hypervisor.disk.{name}", disk[name]) for name in ("direct", "num_queues"))
-        return (*facts, *shown, *self.program.facts())
+        return (*facts, *shown, Fact(BYPASSES, disk["direct"]), *self.program.facts())
 
     def evidence(self) -> Evidence:
         """Its own counters since the boot, as `block.data.write_bytes`, `net.net0.tx_frames`. It counts no flushes."""

@@ -20,9 +20,9 @@ from primetime.environments.containerd_image import empty_layer_digest, image_ar
 from primetime.errors import BootFailed, UndoFailed
 from primetime.host.cgroup import Cgroup
 from primetime.host.ledger import Act
+from primetime.host.mounts import mounts_below
 from primetime.host.process import SEARCH_PATH, Placement, Spawning, run, spawn
 from primetime.host.thin_pool import ThinPool, thin_pool
-from primetime.host.undo import mounts_below
 from primetime.model import Outcome
 
 NAMESPACE = "primetime"

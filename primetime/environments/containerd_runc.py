@@ -38,14 +38,20 @@ class ContainerdRunc(Environment):
     programs: ClassVar[tuple[str, ...]] = ("containerd", "ctr", "containerd-shim-runc-v2", "runc")
     settings = (
         Setting("storage", "overlay", ("overlay", "bind"), "where the workload's files lie"),
-        Setting("seccomp", "default", ("default", "none"), "the system call filter"),
+        Setting("seccomp", "default", ("default", "none"), "the system call filter", ("none",)),
         Setting("snapshotter", OVERLAYFS, (OVERLAYFS, DEVMAPPER), "what the root file system is made of"),
         Setting("pool_mib", POOL_MIB, (), "size of the devmapper pool, and of the root in it, in MiB"),
     )
 
-    def printed_name(self) -> str:
-        snapshotter = self.values["snapshotter"]
-        return self.spec.label if snapshotter == OVERLAYFS else f"{self.spec.label} ({snapshotter})"
+    def notes(self) -> tuple[str, ...]:
+        snapshotter = str(self.values["snapshotter"])
+        return () if snapshotter == OVERLAYFS else (snapshotter,)
+
+    def bypasses_host_cache(self) -> bool:
+        return True  # an overlay passes O_DIRECT on to the file below, a pool's loop device is opened so
+
+    def pool_bytes(self) -> int:
+        return int(self.values["pool_mib"]) << 20 if self.values["snapshotter"] == DEVMAPPER else 0
 
     def missing(self) -> Usability | None:
         return missing_containerd(self.kind, self.programs, str(self.values["snapshotter"]))

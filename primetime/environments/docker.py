@@ -14,7 +14,7 @@ import os
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +32,7 @@ from primetime.environments.chroot import GRACE_S, checked, limited
 from primetime.environments.docker_engine import Engine, cgroup_name, peer_interface
 from primetime.environments.oci import CONSOLE_TAIL, END_LIMIT_S, wait_ready
 from primetime.environments.proofs import prove_cgroup
-from primetime.errors import BootFailed, CommandFailed, EnvironmentDied
+from primetime.errors import BootFailed, CommandFailed, CommandTimeout, EnvironmentDied
 from primetime.host.cgroup import Cgroup
 from primetime.host.ledger import Act
 from primetime.host.process import Placement, Spawning, find_program, run, spawn
@@ -73,11 +73,12 @@ class DockerContainer(Instance):
 
     def end(self, main: subprocess.Popen[bytes]) -> None:
         """Kill the first process; the engine then takes the container away, since it was started with --rm."""
-        self.engine.run("kill", self.name, check=False)
-        try:
-            main.wait(END_LIMIT_S)
-        except subprocess.TimeoutExpired:
-            self.engine.run("rm", "--force", "--volumes", self.name, check=False)
+        with suppress(CommandTimeout):  # an engine that hangs: the ledger ends the container all the same
+            self.engine.run("kill", self.name, check=False)
+            try:
+                main.wait(END_LIMIT_S)
+            except subprocess.TimeoutExpired:
+                self.engine.run("rm", "--force", "--volumes", self.name, check=False)
 
     def came_up(self) -> None:
         """Learn where the engine has put it, and keep its shim, which is its alone, on the environment's CPUs."""
@@ -132,12 +133,15 @@ class Docker(Environment):
         """The engine that the study names."""
         return Engine(str(self.values["socket"]).removeprefix("unix://"))
 
+    def bypasses_host_cache(self) -> bool:
+        return True
+
     def missing(self) -> Usability | None:
         if find_program("docker") is None:
             return Usability(self.kind, Usable.NO, "docker is not installed", "apt-get install docker.io")
         try:
             self.engine().info()
-        except CommandFailed as error:
+        except (CommandFailed, CommandTimeout) as error:
             reason = f"no Docker engine answers on {self.engine().socket}: {error.message}"
             return Usability(self.kind, Usable.NO, reason, 'systemctl start docker, or name its socket: socket = "…"')
         return None

@@ -19,6 +19,7 @@ from primetime.model import Outcome
 
 REPOSITORY = "primetime-userland"
 STEP_LIMIT_S = 120.0
+ASK_LIMIT_S = 30.0  # what an engine that works needs seconds for at most: doctor waits for one that hangs
 IMPORT_LIMIT_S = 900.0
 TAG_LENGTH = 16
 
@@ -33,13 +34,13 @@ class Engine:
         """The client's command line."""
         return ["docker", "--host", f"unix://{self.socket}", *arguments]
 
-    def run(self, *arguments: str, check: bool = True, spawning: Spawning | None = None) -> Outcome:
+    def run(self, *arguments: str, check: bool = True, limit_s: float = STEP_LIMIT_S) -> Outcome:
         """Run the client. Raises CommandFailed, CommandTimeout."""
-        return run(self.argv(*arguments), timeout_s=STEP_LIMIT_S, check=check, spawning=spawning)
+        return run(self.argv(*arguments), timeout_s=limit_s, check=check)
 
     def info(self) -> dict[str, Any]:
-        """What the engine says of itself. Raises CommandFailed when none answers."""
-        outcome = self.run("info", "--format", "{{json .}}")
+        """What the engine says of itself. Raises CommandFailed when none answers, CommandTimeout when it hangs."""
+        outcome = self.run("info", "--format", "{{json .}}", limit_s=ASK_LIMIT_S)
         return parse_info(outcome.stdout)
 
     def inspect(self, container: str) -> dict[str, Any] | None:

@@ -5,6 +5,7 @@
     factor = 0.7        # its rates are 0.7 × those of factor 1
     noise = 0.01        # log-normal, from a seed of label, boot and argv: the same everywhere
     fail_boots = 0      # so many first boots do not come up
+    fail_at = 0         # this many-th run of the fake workload in each boot ends with exit code 1 (0: none)
     die_after = 0       # each boot dies at this many-th run of the fake workload (0: never)
 
 Its `run` answers the argv of the fake workload with JSON; anything else succeeds with no output.
@@ -42,6 +43,8 @@ class FakeInstance(Instance):
         if command.argv[0] == PROGRAM and works == int(self.environment.values["die_after"]):
             raise EnvironmentDied("it was told to die", b"fake console")
         now = time.monotonic()
+        if command.argv[0] == PROGRAM and works == int(self.environment.values["fail_at"]):
+            return Outcome(1, b'{"rate": ', b"it was told to fail", now, now)
         answer = b""
         if command.argv[0] == PROGRAM:
             chance = random.Random(f"{self.environment.spec.label} {self.name} {command.argv}")
@@ -75,12 +78,16 @@ class FakeEnvironment(Environment):
         Setting("factor", 1.0, (), "its rates, relative to factor 1"),
         Setting("noise", 0.0, (), "standard deviation of the logarithm of a rate"),
         Setting("fail_boots", 0, (), "so many first boots do not come up"),
+        Setting("fail_at", 0, (), "this many-th run in each boot ends with exit code 1 (0: none)"),
         Setting("die_after", 0, (), "each boot dies at this many-th run (0: never)"),
     )
 
     def __init__(self, spec: EnvironmentSpec) -> None:
         super().__init__(spec)
         self.boots = 0
+
+    def bypasses_host_cache(self) -> bool:
+        return True
 
     def missing(self) -> Usability | None:
         return None

@@ -89,6 +89,9 @@ class Firecracker(Vmm):
         parts += [name for name in SWITCHES if self.values[name]]
         return (*parts, *(f"{name} {self.values[name]}" for name in LIMITERS if self.values[name]))
 
+    def bypasses_host_cache(self) -> bool:
+        return False
+
     def host_troubles(self, host: HypervisorHost) -> Iterator[Trouble]:
         yield from firecracker_host_troubles(host, self.values)
 

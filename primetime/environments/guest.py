@@ -10,6 +10,7 @@ from pathlib import Path
 from primetime.environments.agent import AgentClient
 from primetime.environments.base import FILE_LIMIT_S, BootContext, ClockOffset, Instance
 from primetime.errors import BootFailed, CommandFailed, CommandTimeout, EnvironmentDied
+from primetime.host.memory import parse_meminfo, unwritten_bytes
 from primetime.model import Command, Fact, Outcome
 
 ANSWER_LIMIT_S = 60.0  # a guest under load on a loaded host; beyond it, it hangs
@@ -47,9 +48,10 @@ class GuestInstance(Instance):
         except EnvironmentDied as error:
             raise self.died(error) from None
         t1 = time.monotonic()
+        stdout, stderr = b64decode(answer["stdout"]), b64decode(answer["stderr"])
         if answer["timed_out"]:
-            raise CommandTimeout(command.argv, command.timeout_s)
-        return Outcome(answer["rc"], b64decode(answer["stdout"]), b64decode(answer["stderr"]), t0, t1)
+            raise CommandTimeout(command.argv, command.timeout_s, stdout, stderr)
+        return Outcome(answer["rc"], stdout, stderr, t0, t1)
 
     def put(self, path: str, content: bytes) -> None:
         self.agent.put(FILE_LIMIT_S, path, content)
@@ -78,8 +80,7 @@ class GuestInstance(Instance):
         return EnvironmentDied(self.exited() or error.reason, self.console())
 
     def dirty_bytes(self) -> int:
-        meminfo = parse_meminfo(self.get("/proc/meminfo"))
-        return meminfo["Dirty"] + meminfo["Writeback"]
+        return unwritten_bytes(parse_meminfo(self.get("/proc/meminfo")))
 
     def console(self) -> bytes:
         return self.console_path.read_bytes()[-CONSOLE_TAIL:] if self.console_path.exists() else b""
@@ -174,16 +175,6 @@ def cap_vmm(context: BootContext, used: int, overhead: int, slack: int) -> tuple
         Fact("limits.vmm_cap_bytes", cap),
         Fact("limits.host_cache_bytes", limits.host_cache_bytes),
     )
-
-
-def parse_meminfo(content: bytes) -> dict[str, int]:
-    """Return /proc/meminfo in bytes (counts stay counts)."""
-    found: dict[str, int] = {}
-    for line in content.decode("ascii").splitlines():
-        name, _, value = line.partition(":")
-        words = value.split()
-        found[name] = int(words[0]) * (1024 if len(words) > 1 else 1)
-    return found
 
 
 def resident_bytes(status: str) -> int:

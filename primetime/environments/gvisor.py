@@ -41,6 +41,9 @@ class Gvisor(OciEnvironment):
     def notes(self) -> tuple[str, ...]:
         return (str(self.values["platform"]),)
 
+    def bypasses_host_cache(self) -> bool:
+        return False
+
     def missing(self) -> Usability | None:
         return None  # runsc comes out of the userland's package set; a host's own runsc is preferred
 

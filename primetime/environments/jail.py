@@ -37,18 +37,24 @@ def jail(context: BootContext, program: Path, kernel: Path) -> Iterator[Places]:
     base = context.directory / "jail"
     root = base / program.name / context.name / "root"
     base.mkdir()
-    with context.ledger.undone(Act("mount", {"path": str(base)})), failing_as("jail"):
-        run(["mount", "-t", "tmpfs", "-o", f"mode=755,size={SIZE}", "tmpfs", str(base)], timeout_s=MOUNT_LIMIT_S)
-        root.mkdir(parents=True)
-        for name, path in ((KERNEL, kernel), (INITRD, context.images.initrd), (USERLAND, context.images.disk)):
-            bind(path, root / name)
-        lend_volume(context.volume, root / VOLUME)
-        lend_tap(context.connection.interface)
-        own = root / "own"
-        own.mkdir()
-        os.chown(own, USER, USER)
+    with context.ledger.undone(Act("mount", {"path": str(base)})):
+        with failing_as("jail"):
+            furnish(context, base, root, kernel)
         inside = [Path("/", name) for name in ("own", KERNEL, INITRD, USERLAND, VOLUME)]
         yield Places(root, *inside)
+
+
+def furnish(context: BootContext, base: Path, root: Path, kernel: Path) -> None:
+    """Mount the jail at `base` and put into its `root` what the guest needs. Raises CommandFailed, OSError."""
+    run(["mount", "-t", "tmpfs", "-o", f"mode=755,size={SIZE}", "tmpfs", str(base)], timeout_s=MOUNT_LIMIT_S)
+    root.mkdir(parents=True)
+    for name, path in ((KERNEL, kernel), (INITRD, context.images.initrd), (USERLAND, context.images.disk)):
+        bind(path, root / name)
+    lend_volume(context.volume, root / VOLUME)
+    lend_tap(context.connection.interface)
+    own = root / "own"
+    own.mkdir()
+    os.chown(own, USER, USER)
 
 
 def bind(path: Path, place: Path) -> None:

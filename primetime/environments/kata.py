@@ -8,8 +8,9 @@
     runtime = "auto"             # or "go", "rust"
     install = ""                 # where Kata is: /opt/kata, else what `primetime tools install kata` brought
 
-All that is chosen stands in the printed name: Kata is not one thing. Kata adds a container's limits to the
-machine's; the container has none, so the machine's are the campaign's. Kata brings its own guest kernel.
+All that is chosen stands in the printed name: Kata is not one thing. Any cache but "safe" is a named variant.
+Kata adds a container's limits to the machine's; the container has none, so the machine's are the campaign's.
+Kata brings its own guest kernel.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ from primetime.environments.kata_config import (
     UNSAFE,
     VIRTIO_FS,
     cache_annotations,
+    direct_io,
     drop_in,
     find_installation,
     installation_roots,
@@ -65,7 +67,11 @@ class Kata(Environment):
         Setting("snapshotter", DEVMAPPER, (DEVMAPPER, OVERLAYFS), "what the root file system is made of"),
         Setting("shared_fs", NO_SHARING, (NO_SHARING, VIRTIO_FS), "how files of the host reach the guest"),
         Setting(
-            "cache", SAFE, (SAFE, KATAS_OWN, UNSAFE), "the block device's cache, and whether flushes are passed on"
+            "cache",
+            SAFE,
+            (SAFE, KATAS_OWN, UNSAFE),
+            "the block device's cache, and whether flushes are passed on",
+            (KATAS_OWN, UNSAFE),
         ),
         Setting("runtime", "auto", ("auto", GO, RUST), "which of Kata's two runtimes"),
         Setting("install", "", (), "where Kata is installed, an absolute path"),
@@ -79,8 +85,14 @@ class Kata(Environment):
         if reason:
             raise UserError(f'environment "{spec.label}" ({self.kind}): {reason}', remedy)
 
-    def printed_name(self) -> str:
-        return f"{self.spec.label} ({self.choice.words()})"
+    def notes(self) -> tuple[str, ...]:
+        return (self.choice.hypervisor, self.choice.snapshotter, self.choice.shared_fs)
+
+    def bypasses_host_cache(self) -> bool | None:
+        return direct_io(self.choice)
+
+    def pool_bytes(self) -> int:
+        return int(self.values["pool_mib"]) << 20 if self.values["snapshotter"] == DEVMAPPER else 0
 
     def missing(self) -> Usability | None:
         lacking = missing_containerd(self.kind, ("containerd", "ctr"), self.choice.snapshotter)

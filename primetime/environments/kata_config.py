@@ -53,11 +53,6 @@ class KataChoice:
     runtime: str
     install: str  # "": where it is usually, else what `primetime tools install kata` brought
 
-    def words(self) -> str:
-        """What a reader must know: Kata is not one thing."""
-        words = [self.hypervisor, self.snapshotter, self.shared_fs]
-        return ", ".join(words if self.cache == SAFE else [*words, f"cache {self.cache}"])
-
     def conflict(self) -> tuple[str, str]:
         """Why these settings cannot stand together, and the way out; ("", "") when they can."""
         if self.snapshotter == OVERLAYFS and self.shared_fs == NO_SHARING:
@@ -140,6 +135,18 @@ def drop_in(choice: KataChoice, limits: Limits, limit_s: float) -> str:
     return "\n".join(lines)
 
 
+def direct_io(choice: KataChoice) -> bool | None:
+    """Whether O_DIRECT inside goes past the host's page cache; None where that is for Kata's own files to say.
+
+    Its virtiofsd is not told --allow-direct-io, and takes O_DIRECT away; Dragonball serves virtio-fs itself.
+    """
+    if choice.snapshotter != DEVMAPPER:
+        return None if choice.hypervisor == DRAGONBALL else False
+    if choice.hypervisor == FIRECRACKER:
+        return False  # it always goes through the host's cache
+    return None if choice.cache == KATAS_OWN else choice.cache == SAFE
+
+
 def machine_mib(limits: Limits) -> int:
     """The machine's memory as Kata takes it, in MiB. BootFailed for one so small that it would silently be another."""
     if limits.memory_bytes < SMALLEST_MACHINE:
@@ -152,8 +159,7 @@ def cache_values(choice: KataChoice) -> dict[str, str]:
     """The block cache's keys. "safe": past the host's cache where the hypervisor can, and flushes are passed on."""
     if choice.cache == KATAS_OWN or choice.snapshotter != DEVMAPPER:
         return {}
-    direct = choice.hypervisor != FIRECRACKER and choice.cache == SAFE  # Firecracker never bypasses
-    values = {"block_device_cache_set": True, "block_device_cache_direct": direct}
+    values = {"block_device_cache_set": True, "block_device_cache_direct": bool(direct_io(choice))}
     values["block_device_cache_noflush"] = choice.cache == UNSAFE
     return {key: "true" if value else "false" for key, value in values.items()}
 

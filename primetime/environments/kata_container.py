@@ -15,7 +15,7 @@ import stat
 from dataclasses import replace
 from pathlib import Path
 
-from primetime.environments.base import FILE_LIMIT_S
+from primetime.environments.base import BYPASSES, FILE_LIMIT_S
 from primetime.environments.containerd import DEVMAPPER
 from primetime.environments.containerd_container import CtrContainer
 from primetime.environments.guest import (
@@ -29,11 +29,11 @@ from primetime.environments.guest import (
     VMM_SLACK,
     cap_vmm,
     count_cpus,
-    parse_meminfo,
 )
 from primetime.environments.kata_config import CLOUD_HYPERVISOR, FIRECRACKER, QEMU, SAFE, UNSAFE, KataChoice
 from primetime.errors import BootFailed, CommandFailed
 from primetime.host.cgroup import Cgroup
+from primetime.host.memory import parse_meminfo, proportional_bytes, unwritten_bytes
 from primetime.model import Command, Fact, Outcome
 
 PROC, SYS = "/run/primetime/proc", "/run/primetime/sys"
@@ -75,8 +75,7 @@ class KataContainer(CtrContainer):
         self.do(("tee", f"{PROC}/sys/vm/drop_caches"), ANSWER_LIMIT_S, b"3")
 
     def dirty_bytes(self) -> int:
-        meminfo = parse_meminfo(self.get("/proc/meminfo"))
-        return meminfo["Dirty"] + meminfo["Writeback"]
+        return unwritten_bytes(parse_meminfo(self.get("/proc/meminfo")))
 
     def cached_bytes(self) -> int:
         return parse_meminfo(self.get("/proc/meminfo"))["Cached"]
@@ -143,6 +142,7 @@ class KataContainer(CtrContainer):
         return (
             Fact("kata.root", path),
             Fact("kata.vmm_opens_disk_direct", direct),
+            Fact(BYPASSES, direct),
             Fact("guest.clock", "not measured: no agent of ours is inside"),
             *(Fact(f"guest.{self.device}.{name}", value) for name, value in seen.items()),
         )
@@ -152,7 +152,7 @@ class KataContainer(CtrContainer):
         limit_s = ANSWER_LIMIT_S + self.context.limits.memory_bytes / TOUCH_BYTES_PER_S
         touched = self.do(("python3", "-I", "-S", "-B", "-c", TOUCH), limit_s).stdout
         guest = self.context.limits.memory_bytes
-        overhead = max(0, proportional_bytes(self.context.cgroup) - guest)
+        overhead = max(0, proportional_bytes(self.context.cgroup.pids()) - guest)
         return (
             Fact("guest.touched_bytes", int(touched)),
             *cap_vmm(self.context, guest + overhead, overhead, VMM_SLACK),
@@ -222,15 +222,3 @@ def device_major(devices: str, driver: str) -> int:
 def open_flags(info: str) -> int:
     """The flags in a /proc/<pid>/fdinfo file."""
     return next((int(line.split()[1], 8) for line in info.splitlines() if line.startswith("flags:")), 0)
-
-
-def proportional_bytes(cgroup: Cgroup) -> int:
-    """The PSS of a cgroup's processes: with virtio-fs a guest's memory is shared, which `anon` does not count."""
-    total = 0
-    for pid in cgroup.pids():
-        try:
-            rollup = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii")
-        except (FileNotFoundError, ProcessLookupError):
-            continue
-        total += sum(int(line.split()[1]) * 1024 for line in rollup.splitlines() if line.startswith("Pss:"))
-    return total

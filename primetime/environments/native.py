@@ -51,6 +51,9 @@ class Native(Environment):
     attachment = Attachment.HOST
     settings = (Setting("read_limit", 0, (), "bytes per second from the disk, at most; 0: no limit"),)
 
+    def bypasses_host_cache(self) -> bool:
+        return True
+
     def missing(self) -> Usability | None:
         for program in ("unshare", "nsenter", "chroot"):
             if find_program(program) is None:

@@ -11,7 +11,7 @@ import subprocess
 import time
 from abc import abstractmethod
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from primetime.environments.base import (
@@ -25,10 +25,10 @@ from primetime.environments.base import (
     Storage,
     failing_as,
 )
-from primetime.environments.bundle import BundlePlan, oci_config
+from primetime.environments.bundle import VARIABLES, BundlePlan, oci_config
 from primetime.environments.chroot import GRACE_S, checked, limited, wait_for_own_namespace
 from primetime.environments.proofs import prove_cgroup
-from primetime.errors import BootFailed, EnvironmentDied
+from primetime.errors import BootFailed, CommandTimeout, EnvironmentDied
 from primetime.host.cgroup import Cgroup
 from primetime.host.ledger import Act
 from primetime.host.process import Placement, Spawning, run, spawn
@@ -51,7 +51,8 @@ class Container(Instance):
         self.console_path = context.directory / "console"
 
     def run(self, command: Command) -> Outcome:
-        variables = [f"--env={name}={value}" for name, value in command.env.items()]
+        # all of them: crun 1.8 drops the container's own, PATH too, as soon as one is given
+        variables = [f"--env={name}={value}" for name, value in {**VARIABLES, **command.env}.items()]
         argv = [*self.argv, "exec", *variables, self.context.name, *limited(command)]
         outcome = run(
             argv,
@@ -66,11 +67,12 @@ class Container(Instance):
 
     def end(self, main: subprocess.Popen[bytes]) -> None:
         """Kill the first process: the runtime in the foreground then takes the container away and ends."""
-        run([*self.argv, "kill", self.context.name, "KILL"], timeout_s=END_LIMIT_S, check=False)
-        try:
-            main.wait(END_LIMIT_S)
-        except subprocess.TimeoutExpired:
-            run([*self.argv, "delete", "--force", self.context.name], timeout_s=END_LIMIT_S, check=False)
+        with suppress(CommandTimeout):  # a runtime that hangs: the ledger ends the container all the same
+            run([*self.argv, "kill", self.context.name, "KILL"], timeout_s=END_LIMIT_S, check=False)
+            try:
+                main.wait(END_LIMIT_S)
+            except subprocess.TimeoutExpired:
+                run([*self.argv, "delete", "--force", self.context.name], timeout_s=END_LIMIT_S, check=False)
 
     def alive(self) -> bool:
         """Ask the runtime whether the container still runs."""
@@ -106,6 +108,9 @@ class OciEnvironment(Environment):
     @abstractmethod
     def seccomp(self, context: BootContext) -> Path | None:
         """Return the profile for the bundle; None where the runtime brings its own protection."""
+
+    def bypasses_host_cache(self) -> bool:
+        return True  # an overlay passes O_DIRECT on to the file below
 
     @contextmanager
     def entered(self, context: BootContext, placement: Placement) -> Iterator[list[str]]:  # noqa: ARG002
@@ -176,9 +181,10 @@ def overlay_root(context: BootContext, rootfs: Path) -> Iterator[None]:
     upper.mkdir()
     work.mkdir()
     layers = f"lowerdir={context.images.userland},upperdir={upper},workdir={work}"
-    with context.ledger.undone(Act("mount", {"path": str(rootfs)})), failing_as("overlay of the userland"):
-        run(["mount", "-t", "overlay", "-o", layers, "overlay", str(rootfs)], timeout_s=30)
-        (rootfs / DATA_DIRECTORY.lstrip("/")).mkdir(exist_ok=True)
+    with context.ledger.undone(Act("mount", {"path": str(rootfs)})):
+        with failing_as("overlay of the userland"):
+            run(["mount", "-t", "overlay", "-o", layers, "overlay", str(rootfs)], timeout_s=30)
+            (rootfs / DATA_DIRECTORY.lstrip("/")).mkdir(exist_ok=True)
         yield
 
 

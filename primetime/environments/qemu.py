@@ -43,7 +43,7 @@ KVM = Path("/dev/kvm")
 QUIT_LIMIT_S = 10.0
 CONNECT_LIMIT_S = 10.0
 CAVEAT = "emulated by TCG: its figures say nothing about speed"
-BYPASSES = ("none", "directsync")
+BYPASSING = ("none", "directsync")
 STOPPED = "-S"  # the vCPUs wait until the monitor says `cont`
 BLOCK_COUNTERS = (
     "rd_bytes", "wr_bytes", "rd_operations", "wr_operations", "flush_operations", "rd_total_time_ns",
@@ -71,7 +71,7 @@ class Qemu(Environment):
 
     def __init__(self, spec: EnvironmentSpec) -> None:
         super().__init__(spec)
-        if self.values["aio"] == "native" and self.values["cache"] not in BYPASSES:
+        if self.values["aio"] == "native" and self.values["cache"] not in BYPASSING:
             raise UserError(
                 f'environment "{spec.label}" ({self.kind}): aio = "native" needs cache = "none" or "directsync"',
                 'QEMU refuses native AIO through the page cache: set cache = "none", or aio = "threads"',
@@ -84,6 +84,9 @@ class Qemu(Environment):
     def machine(self) -> Machine:
         """What QEMU is to build. UserError on an architecture that has none."""
         return this_machine()
+
+    def bypasses_host_cache(self) -> bool:
+        return self.values["cache"] in BYPASSING
 
     def missing(self) -> Usability | None:
         machine = self.machine()

@@ -50,6 +50,11 @@ class Assignment:
         """The campaign file here."""
         return RUNS / f"{self.device}-{self.name}.sqlite"
 
+    @property
+    def meter_log(self) -> Path:
+        """What we record here of the board's meter, where it has one."""
+        return directory(self.device) / f"{self.name}.meter.jsonl"
+
     def there(self, home: PurePosixPath) -> PurePosixPath:
         """The campaign file on the board."""
         return home / f"{self.name}.sqlite"

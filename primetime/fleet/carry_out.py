@@ -11,7 +11,8 @@ import os
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
@@ -20,6 +21,8 @@ from typing import IO, Any
 from primetime.errors import CommandFailed, CommandTimeout, Interrupted, PrimetimeError, Unreachable, UserError
 from primetime.fleet.assignment import Assignment, directory, recall, remember
 from primetime.fleet.board import HOME, open_board, prepare
+from primetime.fleet.board_clock import ask_clock
+from primetime.fleet.controller_meter import ControllerMeter, metered
 from primetime.fleet.fleet_file import FleetDevice
 from primetime.fleet.ssh import Ssh
 from primetime.host.lock import device_lock
@@ -41,6 +44,7 @@ USER_MISTAKE = 2
 SENTENCE, HINT = "primetime: ", "  hint: "  # how the command line says what went wrong
 
 Tell = Callable[[str], None]
+Arrived = Callable[[Assignment, Path], None]
 Answer = dict[str, Any]  # see campaign/job.py: Standing
 
 
@@ -56,12 +60,22 @@ class Pause:
             raise Interrupted("the boards go on by themselves; see to them with: primetime fleet resume")
 
 
+def as_it_came(given: Assignment, copy: Path) -> None:
+    """Do nothing with a copy of a campaign that has arrived."""
+
+
 @dataclass(frozen=True, slots=True)
 class Attending:
-    """What a controller does meanwhile: `tell` hears what happens, `pause` waits."""
+    """What a controller does meanwhile: `tell` hears what happens, `pause` waits.
+
+    `arrived` gets every copy of the campaign that has come, before it is put in place: there a meter's series are
+    merged (campaign/outside.py). `meter` is what `carry_out` itself records beside it.
+    """
 
     tell: Tell
     pause: Pause
+    arrived: Arrived = as_it_came
+    meter: ControllerMeter | None = None
 
 
 def carry_out(device: FleetDevice, given: Assignment, how: Attending) -> Path:
@@ -69,8 +83,11 @@ def carry_out(device: FleetDevice, given: Assignment, how: Attending) -> Path:
 
     Raises UserError, Unreachable (it goes on without us), Interrupted, and PrimetimeError with what the board said.
     """
-    with device_lock(f"fleet: {given.name}", directory(device.name)):
+    with ExitStack() as stack:
+        stack.enter_context(device_lock(f"fleet: {given.name}", directory(device.name)))
         given = recall(given.record) if given.record.exists() else remember(given)
+        if not given.finished:
+            how = replace(how, meter=stack.enter_context(metered(device.meter, given.meter_log)))
         if given.next_visit - time.time() > SLACK_S and not given.finished:
             how.tell(f"it said to come in {given.next_visit - time.time():.0f} s")
         starts = failures = 0
@@ -100,14 +117,16 @@ def attend(device: FleetDevice, given: Assignment, how: Attending) -> tuple[Assi
     if not given.command:
         return given, {}
     try:
-        found = visit(device, given)
+        found = visit(device, given, how)
     except CommandFailed as error:
         how.tell(f"it does not know primetime any more ({error.message})")
         return given, {}
+    if how.meter is not None and (words := how.meter.news()):
+        how.tell(words)
     return note(given, found, how), found
 
 
-def visit(device: FleetDevice, given: Assignment) -> Answer:
+def visit(device: FleetDevice, given: Assignment, how: Attending) -> Answer:
     """Ask how it stands; the campaign, where the board sends it, replaces our copy as a whole.
 
     Raises Unreachable, CommandFailed.
@@ -117,15 +136,30 @@ def visit(device: FleetDevice, given: Assignment) -> Answer:
     with tempfile.TemporaryDirectory(dir=given.campaign.parent, prefix=".fetching-") as directory_:
         stream = Path(directory_, "stream")
         with stream.open("wb") as out:
-            Ssh(device).receive([*given.command, "board", "visit", there, "--fetch"], out, VISIT_LIMIT_S)
+            receive(device, [*given.command, "board", "visit", there, "--fetch"], out, how.meter)
         with stream.open("rb") as lines:
             answer = answer_in(device, lines)
             if answer["bytes"]:
                 copy = Path(directory_, given.campaign.name)
                 copy_rest(device, lines, copy, answer)
+                how.arrived(given, copy)
                 copy.rename(given.campaign)
                 give_to_user(given.campaign)
     return answer
+
+
+def receive(device: FleetDevice, ask: Sequence[str], out: IO[bytes], meter: ControllerMeter | None) -> None:
+    """Visit; where we record a meter of the board, look at the board's clock first, on the same connection."""
+    if meter is None:
+        Ssh(device).receive(ask, out, VISIT_LIMIT_S)
+        return
+
+    def look(to: IO[bytes], answers: IO[bytes]) -> None:
+        seen = ask_clock(to, answers)
+        if seen is not None:
+            meter.note_clock(seen)
+
+    Ssh(device).receive_after(look, [*ask, "--clock"], out, VISIT_LIMIT_S)
 
 
 def answer_in(device: FleetDevice, lines: IO[bytes]) -> Answer:
@@ -172,12 +206,17 @@ def launch(device: FleetDevice, given: Assignment, how: Attending) -> None:
             "study": given.study,
             "device": device.name,
             "open_s": max(OPEN_S, LOGINS * board.login_s),
-            "facts": {"fleet.address": device.address, **({"fleet.meter": device.meter} if device.meter else {})},
+            "facts": {"fleet.address": device.address, **meter_fact(device)},
         }
         start = [*command, "board", "start", str(given.there(HOME))]
         board.ssh.run(start, stdin=json.dumps(errand).encode())
     how.tell(f"{'going on' if given.state else 'started'}; the connection is closed")
     remember(replace(given, next_visit=time.time() + STARTING_S))
+
+
+def meter_fact(device: FleetDevice) -> dict[str, str]:
+    """Which meter of ours is on the board, as a fact of the campaign."""
+    return {"fleet.meter": f"{device.meter.name} ({device.meter.kind})"} if device.meter else {}
 
 
 def failure(device: FleetDevice, found: Answer) -> PrimetimeError:

@@ -9,20 +9,22 @@ from typing import Any
 
 from primetime.errors import PrimetimeError
 from primetime.fleet.board import Tell, open_board, prepare
+from primetime.fleet.controller_meter import tried
 from primetime.fleet.fleet_file import FleetDevice
 
 DOCTOR_LIMIT_S = 3600.0  # every kind of guest is booted once, perhaps under emulation
 
-Examined = dict[str, Any]  # see cli/doctor.py: {"facts": {name: value}, "environments": [...]}
+Examined = dict[str, Any]  # see cli/doctor.py: {"facts": …, "environments": […]}; "controller_meter": what it shows
 
 
 def examine(device: FleetDevice, tell: Tell) -> Examined:
-    """Run doctor on a board. UserError, Unreachable, CommandFailed."""
+    """Run doctor on a board, and try the meter that it hangs on here. UserError, Unreachable, CommandFailed."""
     with tempfile.TemporaryDirectory(prefix="primetime-bundle-") as here, open_board(device) as board:
         command = prepare(board, Path(here, "primetime.pyz"), tell)
         tell("trying what it can run")
         outcome = board.ssh.run([*command, "doctor", "--json"], timeout_s=DOCTOR_LIMIT_S)
-    return examined(device, outcome.stdout.decode(errors="replace"))
+    found = examined(device, outcome.stdout.decode(errors="replace"))
+    return {**found, "controller_meter": tried(device.meter)} if device.meter else found
 
 
 def examined(device: FleetDevice, said: str) -> Examined:

@@ -7,17 +7,24 @@ user = "root"                            # anybody else uses `sudo -n`
 identity = "~/.ssh/boards"
 known_hosts = "~/.ssh/known_boards"
 volume = "/var/lib/primetime/volume"     # replaces the study's volume.path
-meter = "shelly on the bench"            # kept as a fact
+meter = "plug"                           # [meters.plug]: recorded here while the board measures
 power_cut = ["plug", "off", "porch"]     # what cuts its power: for audits
+
+[meters.plug]                            # the keys of a study's [meter.NAME]
+kind = "shelly"
+host = "192.168.1.50"
 """
 
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from primetime.errors import UserError
+from primetime.instruments.power.tables import read_meters
+from primetime.model import MeterSpec
 from primetime.model.toml_table import NAME, TomlTable
 
 DEFAULT_VOLUME = "/var/lib/primetime/volume"
@@ -35,7 +42,7 @@ class FleetDevice:
     identity: str = ""
     known_hosts: str = ""
     volume: str = DEFAULT_VOLUME
-    meter: str = ""
+    meter: MeterSpec | None = None
     power_cut: tuple[str, ...] = ()
 
 
@@ -52,14 +59,22 @@ def load_fleet(path: Path) -> tuple[FleetDevice, ...]:
         raise UserError(f"{path}: {error}", "the file is TOML: https://toml.io") from None
     top = TomlTable(str(path), "", content)
     table = top.table("devices")
+    meters = {spec.name: spec for spec in read_meters(top.table("meters"))}
     top.finish()
-    devices = tuple(read_device(table, name, path.parent) for name in table.keys())
+    devices = tuple(read_device(table, name, path.parent, meters) for name in table.keys())
     if not devices:
         raise UserError(f"{path}: a fleet needs at least one device", "add a table such as [devices.porch]")
+    watching: dict[str, str] = {}
+    for device in devices:
+        if device.meter and watching.setdefault(device.meter.name, device.name) != device.name:
+            words = f"meter {device.meter.name!r} watches {watching[device.meter.name]} already"
+            raise table.mistake(
+                f"{device.name}.meter", words, "a meter sees one board: give each its own [meters.NAME]"
+            )
     return devices
 
 
-def read_device(devices: TomlTable, name: str, directory: Path) -> FleetDevice:
+def read_device(devices: TomlTable, name: str, directory: Path, meters: Mapping[str, MeterSpec]) -> FleetDevice:
     """[devices.NAME]. `directory`: what relative paths of keys are relative to."""
     if not NAME.fullmatch(name):
         raise devices.mistake(name, "a name may hold letters, digits, '.', '_' and '-', at most 40", "rename it")
@@ -72,7 +87,7 @@ def read_device(devices: TomlTable, name: str, directory: Path) -> FleetDevice:
         identity=read_file(own, "identity", directory),
         known_hosts=read_file(own, "known_hosts", directory),
         volume=own.word("volume", DEFAULT_VOLUME),
-        meter=own.word("meter", ""),
+        meter=read_meter(own, meters),
         power_cut=read_argv(own, "power_cut"),
     )
     if not PurePosixPath(device.volume).is_absolute():
@@ -87,6 +102,14 @@ def read_host(own: TomlTable, key: str) -> str:
     if not value or value.startswith("-") or any(letter.isspace() for letter in value):
         raise own.mistake(key, f"{value!r} is no {key}", f'write {key} = "192.168.1.20"' if key == "address" else "")
     return value
+
+
+def read_meter(own: TomlTable, meters: Mapping[str, MeterSpec]) -> MeterSpec | None:
+    """The device's meter; None where it has none."""
+    name = own.word("meter", "")
+    if name and name not in meters:
+        raise own.mistake("meter", f"there is no [meters.{name}]", "add that table, with the kind of the meter")
+    return meters.get(name)
 
 
 def read_file(own: TomlTable, key: str, directory: Path) -> str:

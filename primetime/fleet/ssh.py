@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import os
 import shlex
+import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -33,6 +35,7 @@ OPTIONS = (
     f"ServerAliveInterval={ALIVE_S}", f"ServerAliveCountMax={ALIVE_COUNT}",
 )  # fmt: skip
 HELLO = b"primetime\n"
+Talk = Callable[[IO[bytes], IO[bytes]], None]  # what goes to a program on a board, and what comes from it
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +70,29 @@ class Ssh:
         how = replace(spawning(), stdout=out, stderr=subprocess.PIPE)
         with spawn(self.argv(remote), how) as child:
             _, stderr = waited(child, remote, timeout_s)
+        self.judge(remote, child.returncode, stderr, check=True)
+
+    def receive_after(self, talk: Talk, remote: Sequence[str], out: IO[bytes], timeout_s: float) -> None:
+        """Talk with a program on the board, which then hears no more; write the rest of what it says to a file."""
+        pipe = subprocess.PIPE
+        with spawn(self.argv(remote), replace(spawning(), stdin=pipe, stdout=pipe, stderr=pipe)) as child:
+            assert child.stdin is not None
+            assert child.stdout is not None
+            assert child.stderr is not None
+            limit = threading.Timer(timeout_s, child.kill)
+            limit.start()
+            try:
+                with suppress(BrokenPipeError):  # what went wrong stands in stderr
+                    talk(child.stdin, child.stdout)
+                    child.stdin.close()
+                shutil.copyfileobj(child.stdout, out)
+                stderr = child.stderr.read()
+                wait_for_end(child, remote)
+            finally:
+                in_time = limit.is_alive()
+                limit.cancel()
+        if not in_time:
+            raise CommandTimeout(remote, timeout_s)
         self.judge(remote, child.returncode, stderr, check=True)
 
     def send(self, source: Sequence[str], remote: Sequence[str], timeout_s: float) -> None:

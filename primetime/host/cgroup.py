@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from primetime.errors import UndoFailed, UserError
+from primetime.host.mounts import Mount, read_mounts
 from primetime.host.process import Placement
 
 PARENT = "primetime"  # every cgroup of ours lies below it
@@ -30,37 +31,35 @@ class Hierarchy:
     roots: Mapping[str, Path]
 
 
-def parse_hierarchy(mountinfo: str, unified_controllers: Mapping[str, str]) -> Hierarchy:
-    """Read /proc/self/mountinfo; `unified_controllers` is cgroup.controllers by cgroup2 mount point.
+def find_hierarchy(mounts: Iterable[Mount], unified_controllers: Mapping[Path, str]) -> Hierarchy:
+    """Find it among the mounts; `unified_controllers` is cgroup.controllers by cgroup2 mount point.
 
     A host counts as version 2 only when the memory controller is there: the hybrid layout mounts an
     empty cgroup2 beside version 1.
     """
     roots: dict[str, Path] = {}
     unified: Path | None = None
-    for line in mountinfo.splitlines():
-        before, _, after = line.partition(" - ")
-        fields, kind = before.split(), after.split()
-        if kind[0] == "cgroup2":
-            unified = Path(fields[4])
-        elif kind[0] == "cgroup":
-            options = kind[2].split(",")
-            roots.update({name: Path(fields[4]) for name in CONTROLLERS if name in options})
-    if unified is not None and "memory" in unified_controllers.get(str(unified), "").split():
+    for mount in mounts:
+        if mount.kind == "cgroup2":
+            unified = mount.path
+        elif mount.kind == "cgroup":
+            options = mount.super_options.split(",")
+            roots.update({name: mount.path for name in CONTROLLERS if name in options})
+    if unified is not None and "memory" in unified_controllers.get(unified, "").split():
         return Hierarchy(2, dict.fromkeys(CONTROLLERS, unified))
     return Hierarchy(1, roots)
 
 
 def read_hierarchy() -> Hierarchy:
     """Read this host's hierarchy. UserError when there is no memory controller."""
-    mountinfo = Path("/proc/self/mountinfo").read_text(encoding="utf-8")
-    mounts = [line.split()[4] for line in mountinfo.splitlines() if " - cgroup2 " in line]
+    mounts = read_mounts()
+    unified = [mount.path for mount in mounts if mount.kind == "cgroup2"]
     controllers = {
-        mount: Path(mount, "cgroup.controllers").read_text(encoding="utf-8")
-        for mount in mounts
-        if Path(mount, "cgroup.controllers").exists()
+        path: (path / "cgroup.controllers").read_text(encoding="utf-8")
+        for path in unified
+        if (path / "cgroup.controllers").exists()
     }
-    hierarchy = parse_hierarchy(mountinfo, controllers)
+    hierarchy = find_hierarchy(mounts, controllers)
     lacking = [name for name in ("memory", "cpuset") if name not in hierarchy.roots]
     if lacking:
         raise UserError(
@@ -204,10 +203,9 @@ def remove_tree(directory: Path) -> None:
             return  # still busy: the caller kills and tries again
 
 
-def cgroup_mounts(mountinfo: str) -> list[Path]:
+def cgroup_mounts() -> list[Path]:
     """Where any hierarchy is mounted, also those whose controllers are not ours."""
-    lines = [line.partition(" - ")[::2] for line in mountinfo.splitlines()]
-    return [Path(before.split()[4]) for before, after in lines if after.split()[0] in ("cgroup", "cgroup2")]
+    return [mount.path for mount in read_mounts() if mount.kind in ("cgroup", "cgroup2")]
 
 
 def parse_cpus(text: str) -> frozenset[int]:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from primetime.errors import CommandTimeout
 from primetime.host.cgroup import read_hierarchy
+from primetime.host.memory import MEMINFO, parse_meminfo
 from primetime.host.process import find_program, run
 from primetime.host.volume import file_system, queue_directory
 from primetime.model import Fact, Scalar
@@ -52,6 +53,7 @@ DMI = Path("/sys/class/dmi/id")
 COMMAND_LINE = Path("/proc/cmdline")
 EMULATED = re.compile(r"(?:^|\s)primetime\.emulated=(\S*)")  # what `lab` puts on its boards' command line
 DEVICES = ("kvm", "vhost-net", "vhost-vsock")
+BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
 def machine_facts() -> tuple[Fact, ...]:
@@ -88,7 +90,6 @@ def parse_ios(text: str) -> str:
 
 def hardware() -> dict[str, Scalar | None]:
     """CPU, memory, board."""
-    memory = re.search(r"MemTotal:\s+(\d+) kB", Path("/proc/meminfo").read_text(encoding="ascii"))
     vulnerabilities = Path("/sys/devices/system/cpu/vulnerabilities")
     found: dict[str, Scalar | None] = {
         "cpu.model": cpu_model(Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")),
@@ -98,7 +99,7 @@ def hardware() -> dict[str, Scalar | None]:
         "cpu.driver": first_line(CPUFREQ / "scaling_driver"),
         "cpu.max_khz": first_line(CPUFREQ / "cpuinfo_max_freq"),
         "cpu.smt": first_line(Path("/sys/devices/system/cpu/smt/active")),
-        "memory.total_bytes": int(memory[1]) * 1024 if memory else None,
+        "memory.total_bytes": parse_meminfo(MEMINFO.read_bytes()).get("MemTotal"),
         "memory.page_bytes": os.sysconf("SC_PAGE_SIZE"),
         "board.model": board_model(),
         "board.vendor": first_line(DMI / "sys_vendor"),
@@ -224,6 +225,11 @@ def os_name() -> str | None:
         else None
     )
     return found[1] if found else None
+
+
+def boot_id() -> str:
+    """What tells one start of this machine from the next."""
+    return BOOT_ID.read_text(encoding="ascii").strip()
 
 
 def first_line(path: Path) -> str | None:

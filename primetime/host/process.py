@@ -91,8 +91,8 @@ def run(
     with spawn(argv, how) as child:
         try:
             stdout, stderr = child.communicate(stdin, timeout=timeout_s)
-        except subprocess.TimeoutExpired:
-            raise CommandTimeout(argv, timeout_s) from None
+        except subprocess.TimeoutExpired as late:
+            raise CommandTimeout(argv, timeout_s, late.output or b"", late.stderr or b"") from None
         t1 = time.monotonic()
     if check and child.returncode != 0:
         raise CommandFailed(argv, child.returncode, stderr or stdout)

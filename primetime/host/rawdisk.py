@@ -21,6 +21,7 @@ SYNCED = 4096
 SCRATCH_BYTES = 64 * 1024 * 1024
 SECONDS = 1.0
 OVERWRITE = 128 * 1024
+CHUNK = 4 * 1024 * 1024
 
 
 def limit_facts(directory: Path) -> tuple[Fact, ...]:
@@ -75,15 +76,37 @@ def synced_rate(path: Path) -> float:
         return count / (time.monotonic() - t0)
 
 
+def write_fully(path: Path, size_bytes: int) -> None:
+    """Fill a file, or the beginning of a device, with incompressible data, so that every block of it was written.
+
+    OSError for a device that somebody else has claimed.
+    """
+    block = os.urandom(CHUNK)
+    flags = exclusive(path) or os.O_CREAT | os.O_TRUNC
+    with opened(path, os.O_WRONLY | flags) as descriptor, os.fdopen(descriptor, "wb", closefd=False) as out:
+        for offset in range(0, size_bytes, CHUNK):
+            out.write(block[: size_bytes - offset])
+        out.flush()
+        os.fsync(descriptor)
+
+
 def overwrite_randomly(path: Path, size_bytes: int) -> int:
-    """Overwrite a file or device once over, in 128 KiB pieces in random order; return the bytes written."""
+    """Overwrite a file or device once over, in 128 KiB pieces in random order; return the bytes written.
+
+    OSError for a device that somebody else has claimed.
+    """
     offsets = list(range(0, size_bytes - OVERWRITE + 1, OVERWRITE))
     random.shuffle(offsets)
     data = os.urandom(OVERWRITE)
-    with opened(path, os.O_WRONLY) as descriptor:
+    with opened(path, os.O_WRONLY | exclusive(path)) as descriptor:
         written = sum(os.pwrite(descriptor, data, offset) for offset in offsets)
         os.fsync(descriptor)
     return written
+
+
+def exclusive(path: Path) -> int:
+    """The flag by which the kernel refuses a block device that is mounted or otherwise claimed; 0 for a file."""
+    return os.O_EXCL if path.is_block_device() else 0
 
 
 @contextmanager

@@ -9,13 +9,14 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from primetime.errors import UndoFailed, UserError
 from primetime.host.ledger import Act, Json, Ledger
+from primetime.host.mounts import Mount, read_mounts
 from primetime.host.process import Placement
 from primetime.host.volume import queue_directory
 
@@ -35,7 +36,7 @@ class ReadCap:
 @contextmanager
 def reads_capped(cap: ReadCap, placement: Placement, ledger: Ledger) -> Iterator[Placement]:
     """Yield a placement that also caps reads; undone at the end. UserError where this kernel cannot."""
-    root = blkio_root(Path("/proc/self/mountinfo").read_text(encoding="utf-8"))
+    root = blkio_root(read_mounts())
     queue = queue_directory(cap.volume)
     if root is None or queue is None:
         raise UserError(
@@ -54,14 +55,10 @@ def reads_capped(cap: ReadCap, placement: Placement, ledger: Ledger) -> Iterator
             os.close(descriptor)
 
 
-def blkio_root(mountinfo: str) -> Path | None:
+def blkio_root(mounts: Iterable[Mount]) -> Path | None:
     """Return where version 1's blkio controller is mounted; None where it is not."""
-    for line in mountinfo.splitlines():
-        before, _, after = line.partition(" - ")
-        kind, _, options = after.split()[:3]
-        if kind == "cgroup" and "blkio" in options.split(","):
-            return Path(before.split()[4])
-    return None
+    found = (one.path for one in mounts if one.kind == "cgroup" and "blkio" in one.super_options.split(","))
+    return next(found, None)
 
 
 def undo_io_group(args: Mapping[str, Json]) -> None:

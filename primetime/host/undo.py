@@ -13,6 +13,7 @@ from primetime.errors import UndoFailed
 from primetime.host import throttle
 from primetime.host.cgroup import Cgroup, cgroup_mounts, remove_tree
 from primetime.host.ledger import RUN_DIRECTORY, Json, Ledger, Undo
+from primetime.host.mounts import mounts_below
 from primetime.host.process import find_program, run
 from primetime.host.services import flush_journal, start_unit
 from primetime.host.thin_pool import remove_thin_pool
@@ -46,7 +47,7 @@ def undo_cgroup(args: Mapping[str, Json]) -> None:
     """Kill what runs in a cgroup and remove it, also where only a container's runtime made it (devices, freezer, …)."""
     name = str(args["name"])
     Cgroup(name).remove()
-    for mount in cgroup_mounts(Path("/proc/self/mountinfo").read_text(encoding="utf-8")):
+    for mount in cgroup_mounts():
         remove_tree(mount / name)
 
 
@@ -167,16 +168,6 @@ def start_time(pid: int) -> str:
         return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[19]
     except (FileNotFoundError, ProcessLookupError):
         return ""
-
-
-def mounts_below(path: Path) -> list[Path]:
-    """Mount points at or below `path`, deepest and latest first."""
-    found = []
-    for line in Path("/proc/self/mountinfo").read_text(encoding="utf-8").splitlines():
-        mount = Path(line.split()[4].encode().decode("unicode_escape"))
-        if mount == path or path in mount.parents:
-            found.append(mount)
-    return found[::-1]
 
 
 def unmount(path: Path) -> None:

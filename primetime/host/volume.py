@@ -8,6 +8,7 @@ directory of the volume's path.
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from collections.abc import Iterator
@@ -18,7 +19,9 @@ from pathlib import Path
 from primetime.errors import UserError
 from primetime.host.knobs import chosen
 from primetime.host.ledger import RUN_DIRECTORY, Act, Ledger
+from primetime.host.mounts import read_mounts
 from primetime.host.process import run
+from primetime.host.rawdisk import opened, overwrite_randomly, write_fully
 from primetime.model import Fact, Scalar, VolumeSpec
 
 DIRECTORY_NAME = "primetime-volume"  # the only place where a power cut can leave something of ours
@@ -26,7 +29,8 @@ MKFS_OPTIONS = "lazy_itable_init=0,lazy_journal_init=0,nodiscard"  # discard wou
 MOUNT_OPTIONS = "rw,relatime,data=ordered"
 NOT_STORAGE = ("tmpfs", "ramfs", "devtmpfs", "overlay", "proc", "sysfs")
 PLAIN = "none"  # the one I/O scheduler that every kernel has
-CHUNK = 4 * 1024 * 1024
+WRITTEN_SECTORS, SECTOR = 6, 512  # Documentation/block/stat.rst
+EXT4_BLOCK = 4096  # its largest on every architecture, and a multiple of every logical block
 RESERVE = 512 * 1024 * 1024  # left free for everybody else
 
 
@@ -34,7 +38,8 @@ RESERVE = 512 * 1024 * 1024  # left free for everybody else
 class Volume:
     """An open volume. `directory` is ours; `image` is None when no environment wants a disk.
 
-    `device` is the block device under test in partition mode, None in image mode.
+    `device` is the block device under test in partition mode, None in image mode: its first `size_bytes` are
+    tested, what lies beyond is never touched. `filled`: all of them have been written since it was opened.
     """
 
     directory: Path
@@ -42,6 +47,7 @@ class Volume:
     image: Path | None
     device: Path | None = None
     discard: bool = False
+    filled: bool = True
 
     @property
     def tested(self) -> Path:
@@ -58,7 +64,7 @@ class Volume:
             if self.device is None:
                 yield path
                 return
-            make_file_system(self.device, self.discard)
+            make_file_system(self.device, self.size_bytes, self.discard)
             stack.enter_context(ledger.undone(Act("mount", {"path": str(path)})))
             run(["mount", "-t", "ext4", "-o", MOUNT_OPTIONS, str(self.device), str(path)], timeout_s=60)
             (path / "data").mkdir()
@@ -70,15 +76,31 @@ class Volume:
         disk = self.device or self.image
         if disk is None:
             raise ValueError("this volume was opened without an image")
-        make_file_system(disk, self.discard)
+        make_file_system(disk, self.size_bytes, self.discard)
         yield disk
 
+    def precondition(self, ledger: Ledger) -> int:
+        """Fill the region under test in order, then overwrite it at random (contract §6); return the bytes written."""
+        region = self.device or self.image
+        if region is None:
+            with self.fresh_directory("precondition", ledger) as directory:
+                write_fully(directory / "fill", self.size_bytes)
+                return self.size_bytes + overwrite_randomly(directory / "fill", self.size_bytes)
+        if not self.filled:
+            write_fully(region, self.size_bytes)
+        return self.size_bytes + overwrite_randomly(region, self.size_bytes)
 
-def make_file_system(disk: Path, discard: bool) -> None:
-    """Make the same ext4 as for everybody; `discard`: tell the device first that nothing on it is needed."""
+
+def make_file_system(disk: Path, size_bytes: int, discard: bool) -> None:
+    """Make the same ext4 as for everybody in a disk's first bytes; `discard`: tell it first that none is needed.
+
+    Both programs refuse a device that somebody has claimed since it was opened (blkdiscard from util-linux 2.36 on).
+    """
+    region = size_bytes // EXT4_BLOCK * EXT4_BLOCK
     if discard:
-        run(["blkdiscard", "--force", str(disk)], timeout_s=300)
-    run(["mkfs.ext4", "-F", "-q", "-E", MKFS_OPTIONS, "-L", "primetime", str(disk)], timeout_s=300)
+        run(["blkdiscard", "--length", str(region), str(disk)], timeout_s=300)
+    argv = ["mkfs.ext4", "-F", "-q", "-E", MKFS_OPTIONS, "-L", "primetime", str(disk), f"{region // 1024}k"]
+    run(argv, timeout_s=300)
 
 
 @contextmanager
@@ -89,9 +111,9 @@ def open_volume(spec: VolumeSpec, disk: bool, ledger: Ledger) -> Iterator[Volume
     """
     path = Path(spec.path)
     if spec.mode == "partition" and path.is_block_device():
+        check_device(path, spec)
         with ledger_directory(RUN_DIRECTORY / "volume", ledger) as directory:
-            check_device(path, spec)
-            yield Volume(directory, spec.size_bytes, None, path, spec.discard == "before-boot")
+            yield Volume(directory, spec.size_bytes, None, path, spec.discard == "before-boot", filled=False)
         return
     needs_file = disk or spec.mode == "partition"
     check_path(path, spec.size_bytes * (2 if needs_file else 1))
@@ -129,12 +151,17 @@ def check_device(device: Path, spec: VolumeSpec) -> None:
     """UserError unless a block device may be erased, is unused, and is as large as the study says."""
     if not spec.erase:
         raise UserError(f"volume.path {device} is a block device, and measuring erases it", "set volume.erase = true")
-    mounts = Path("/proc/mounts").read_text(encoding="utf-8").splitlines()
-    mounted = any(line.startswith(f"{device} ") for line in mounts)
-    holders = Path("/sys/class/block", device.name, "holders")
-    if mounted or (holders.is_dir() and any(holders.iterdir())):
-        raise UserError(f"volume.path {device} is in use", f"umount {device}, or name another device")
-    size = int(run(["blockdev", "--getsize64", str(device)], timeout_s=20).stdout)
+    try:
+        # O_EXCL: the kernel refuses what is mounted, swapped to or part of something else, and the disk of such a
+        # partition, in whatever mount namespace and by whatever name
+        with opened(device, os.O_RDWR | os.O_EXCL) as descriptor:
+            size = os.lseek(descriptor, 0, os.SEEK_END)
+    except OSError as error:
+        if error.errno != errno.EBUSY:
+            reason = f"volume.path {device} cannot be opened: {error.strerror}"
+            raise UserError(reason, "name a device that can be written") from None
+        hint = f"lsblk {device} says by what: free it, or name another device"
+        raise UserError(f"volume.path {device} is in use", hint) from None
     if size < spec.size_bytes:
         raise UserError(f"volume.path {device} holds {size >> 20} MiB", "lower volume.size in the study")
 
@@ -160,35 +187,20 @@ def check_path(path: Path, needed: int) -> None:
         )
 
 
-def write_fully(file: Path, size_bytes: int) -> None:
-    """Fill a file with incompressible data, so that every block is written and none is a hole."""
-    block = os.urandom(CHUNK)
-    with file.open("wb") as out:
-        for offset in range(0, size_bytes, CHUNK):
-            out.write(block[: size_bytes - offset])
-        out.flush()
-        os.fsync(out.fileno())
-
-
 def file_system(path: Path) -> dict[str, str]:
     """Return type, source, options and device ("254:0") of the file system that holds `path`."""
-    best: list[str] = []
-    kind: list[str] = []
     if path.is_block_device():
         number = path.stat().st_rdev
         device = f"{os.major(number)}:{os.minor(number)}"
         return {"type": "block", "source": str(path), "options": "", "device": device}
     resolved = path.resolve()
-    for line in Path("/proc/self/mountinfo").read_text(encoding="utf-8").splitlines():
-        before, _, after = line.partition(" - ")
-        fields = before.split()
-        mount = Path(fields[4])
-        if (mount == resolved or mount in resolved.parents) and (not best or len(fields[4]) >= len(best[4])):
-            best, kind = fields, after.split()
-    if not best:  # in a chroot the root need not be a mount point
+    over = [one for one in read_mounts() if one.path == resolved or one.path in resolved.parents]
+    if not over:  # in a chroot the root need not be a mount point
         number = resolved.stat().st_dev
         return {"type": "unknown", "source": "", "options": "", "device": f"{os.major(number)}:{os.minor(number)}"}
-    return {"type": kind[0], "source": kind[1], "options": f"{best[5]},{kind[2]}", "device": best[2]}
+    best = max(reversed(over), key=lambda one: len(one.path.parts))  # of several at one place the latest is seen
+    options = f"{best.options},{best.super_options}"
+    return {"type": best.kind, "source": best.source, "options": options, "device": best.device}
 
 
 def queue_directory(path: Path) -> Path | None:
@@ -201,6 +213,13 @@ def queue_directory(path: Path) -> Path | None:
         if (candidate / "queue").is_dir():
             return candidate / "queue"
     return None
+
+
+def disk_written_bytes(path: Path) -> int:
+    """Return what the disk under `path` has written since the host started; 0 where it does not count."""
+    queue = queue_directory(path)
+    stat = (queue.parent / "stat").read_text(encoding="ascii").split() if queue else []
+    return int(stat[WRITTEN_SECTORS]) * SECTOR if stat else 0
 
 
 def scheduler(queue: Path) -> str:

@@ -20,6 +20,7 @@ MEMBERS = {
     "interrupts": ("primetime.instruments.interrupts", "Interrupts"),
     "memory": ("primetime.instruments.memory", "Memory"),
     "thermal": ("primetime.instruments.thermal", "Thermal"),
+    "residency": ("primetime.instruments.residency", "Residency"),
     "observer": ("primetime.instruments.observer", "Observer"),
     "fake": ("primetime.instruments.fake", "FakeInstrument"),
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from primetime.instruments.base import Instrument, Raw, Reading, cost, total
-from primetime.model import Channel, Footprint, Measurement
+from primetime.model import Channel, Measurement
 
 COUNT = Channel("count", "1", True)
 
@@ -18,10 +18,6 @@ class FakeInstrument(Instrument):
         super().__init__()
         self.step = step
         self.value = 0.0
-        self.opened_with: Footprint | None = None
-
-    def open(self, footprint: Footprint) -> None:
-        self.opened_with = footprint
 
     def read(self) -> Raw:
         self.value += self.step

@@ -78,14 +78,6 @@ class Sampler:
         if seconds > 0:
             self.stop.wait(seconds)
 
-    def refresh(self, footprint: Footprint) -> None:
-        """Watch another footprint from now on; between windows only."""
-        with self.lock:
-            self.footprint = footprint
-            for instrument in self.instruments:
-                instrument.close()
-                self._open(instrument)
-
     def measurements(self, before: Edge, after: Edge) -> tuple[Measurement, ...]:
         """Turn the readings at a window's edges into figures, by every instrument that has some."""
         found: list[Measurement] = []
@@ -122,7 +114,6 @@ class Sampler:
         return tuple(found)
 
     def _open(self, instrument: Instrument) -> None:
-        self.failed.pop(instrument.name, None)
         try:
             instrument.open(self.footprint)
         except FAILURES as error:

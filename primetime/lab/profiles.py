@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from primetime.errors import UserError
+from primetime.host.memory import MEMINFO, parse_meminfo
 
 GIB = 1 << 30
 STABLE_QEMU = 10  # before it, an x86 board with two CPUs panics under load ("Oops: int3"): reference run, 2 of 4
@@ -99,5 +98,4 @@ def fitted(wanted: Profile, host: Host) -> Size:
 
 def this_host(qemu_major: int) -> Host:
     """Return what this machine can give."""
-    total = re.search(r"MemTotal:\s+(\d+) kB", Path("/proc/meminfo").read_text(encoding="ascii"))
-    return Host(os.cpu_count() or 1, int(total[1]) * 1024 if total else GIB, qemu_major)
+    return Host(os.cpu_count() or 1, parse_meminfo(MEMINFO.read_bytes())["MemTotal"], qemu_major)

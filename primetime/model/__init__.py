@@ -43,6 +43,11 @@ from primetime.model.metrics import (
     Metric,
     MetricKind,
 )
+from primetime.model.patterns import (
+    only_reads,
+    only_writes,
+    writing,
+)
 from primetime.model.plan import (
     Block,
     BootStatus,
@@ -69,6 +74,8 @@ from primetime.model.study import (
     VolumeSpec,
 )
 from primetime.model.work import (
+    NETWORK_WORKLOADS,
+    PEER_WORD,
     FileToPut,
     Params,
     Point,
@@ -79,9 +86,12 @@ from primetime.model.work import (
     StepOutput,
     TrialData,
     Where,
+    talks_to_peer,
 )
 
 __all__ = [
+    "NETWORK_WORKLOADS",
+    "PEER_WORD",
     "Block",
     "BlockStarted",
     "BootEnded",
@@ -144,4 +154,8 @@ __all__ = [
     "VisitOpened",
     "VolumeSpec",
     "Where",
+    "only_reads",
+    "only_writes",
+    "talks_to_peer",
+    "writing",
 ]

@@ -32,6 +32,7 @@ class Stopping:
     aa: bool = False  # the baseline once more in every block
     reboot_every: int = 0  # blocks between reboots of the host; 0: none
     iterations: int = 1  # of every point inside one boot; their mean is the boot's figure
+    emulated_blocks: int = 1  # for environments whose figures are an emulator's and get no verdict
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,18 @@ class Point:
     group: int = 0
 
 
+NETWORK_WORKLOADS = frozenset({"netperf", "iperf3"})
+PEER_WORD = "{peer}"  # in the argv of a user's own program: the peer's address
+
+
+def talks_to_peer(point: Point) -> bool:
+    """Whether packets go to the peer: a network workload's, or those of a user's program that is told of it."""
+    if point.workload in NETWORK_WORKLOADS:
+        return True
+    words = (str(point.params.get(key, "")) for key in ("argv", "warm"))
+    return point.params.get("server", "[]") != "[]" or any(PEER_WORD in word for word in words)
+
+
 class Where(StrEnum):
     """Which side runs a step."""
 

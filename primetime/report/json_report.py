@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 
 from primetime.analysis import Analysis
 from primetime.model import Comparison, QualityWarning
-
-Json = str | int | float | bool | None | Sequence["Json"] | Mapping[str, "Json"]
+from primetime.report.power_json import Json, power_json
 
 
 def json_text(analyses: Sequence[Analysis]) -> str:
@@ -27,6 +26,8 @@ def as_json(analysis: Analysis) -> dict[str, Json]:
         "comparisons": [_comparison(one) for one in analysis.comparisons],
         "warnings": [_warning(one) for one in analysis.warnings],
         "excluded": [asdict(one) for one in analysis.excluded],
+        "power": power_json(analysis),
+        "claims": [asdict(one) for one in analysis.claims],
     }
 
 

@@ -12,6 +12,7 @@ from primetime.report.details import plain_table
 from primetime.report.markup import Markup, join, tag
 from primetime.report.power_charts import Dot, cpu_power_chart, iso_chart
 from primetime.report.power_words import (
+    CLAIMS,
     ENERGY_HEADS,
     IDLE_HEADS,
     LINE_HEADS,
@@ -24,8 +25,10 @@ from primetime.report.power_words import (
 
 def power_section(analysis: Analysis) -> Markup:
     """What the meter is and what it shows; nothing for a campaign without one."""
+    told = tag("ul", *(tag("li", claim.sentence) for claim in analysis.claims))
+    claims = [card(CLAIMS, told)] if analysis.claims else []
     if analysis.power.meter is None:
-        return Markup("")
+        return join(tag("h2", "Power, energy and efficiency"), *claims) if claims else Markup("")
     labels = [analysis.baseline, *(label for label in analysis.data.environments if label != analysis.baseline)]
     palette = colours(labels)
     cards = [tag("div", *(tag("p", words) for words in sentences(analysis)), class_="card")]
@@ -42,7 +45,7 @@ def power_section(analysis: Analysis) -> Markup:
     for point, unit, dots in throughputs(analysis):
         title = f"{point}: throughput on power; grey lines: equal work per joule, as parts of the best"
         cards.append(card(title, tag("div", iso_chart(dots, palette, unit, title), class_="scroll")))
-    return join(tag("h2", "Power, energy and efficiency"), *cards)
+    return join(tag("h2", "Power, energy and efficiency"), *cards, *claims)
 
 
 def throughputs(analysis: Analysis) -> Iterator[tuple[str, str, list[Dot]]]:

@@ -28,6 +28,7 @@ ENERGY_HEADS = (
 )
 IDLE_HEADS = ("environment", "idle of", "power", "boots")
 LINE_HEADS = ("environment", "W per busy CPU [95 %]", "at no load [95 %]", "idle, measured", "residual", "boots")
+CLAIMS = "What the study said of power, on this device"
 COVERAGE = 2  # uncertainties are given with k = 2
 
 
@@ -124,6 +125,12 @@ def sentences(analysis: Analysis) -> Iterator[str]:
     if meter is None:
         return
     yield f"Meter {meter.name}: {meter.words}."
+    found = [one.energy for one in analysis.power.trials] + [one.energy for one in analysis.power.idles]
+    measured = [one for one in found if isinstance(one, Energy)]
+    if measured:
+        rate = sum(one.samples for one in measured) / sum(one.seconds for one in measured)
+        gap = max(one.largest_gap_s for one in measured)
+        yield f"It gave {rate:.3g} samples a second, {meter.hz:g} are its rate; the longest gap was {gap:.2g} s."
     clocks = list(analysis.power.clocks.values())
     if clocks:
         low, high = min(one.offset_s for one in clocks), max(one.offset_s for one in clocks)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import textwrap
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
+from collections.abc import Iterable, Iterator
 
-from primetime.analysis import Analysis, analyse
+from primetime.analysis import Analysis
 from primetime.analysis.quantities import NOTHING, SPACE
 from primetime.analysis.told import variants_of
 from primetime.model import Severity
 from primetime.report.power_words import (
+    CLAIMS,
     ENERGY_HEADS,
     IDLE_HEADS,
     LINE_HEADS,
@@ -30,12 +30,6 @@ GAP = "  "
 MARKS = {Severity.FORBIDS: "forbids a verdict: ", Severity.WARNING: "warning: ", Severity.NOTE: "note: "}
 
 
-def render(paths: Path | Sequence[Path], baseline: str | None = None, width: int = WIDTH) -> str:
-    """Return the report of one or several campaign files as text, `width` columns wide where it can be."""
-    several = [paths] if isinstance(paths, Path) else list(paths)
-    return "\n\n".join(render_analysis(analyse(path, baseline), width) for path in several)
-
-
 def render_analysis(analysis: Analysis, width: int = WIDTH) -> str:
     """Return one campaign's report as text."""
     width = max(width, NARROWEST)
@@ -45,6 +39,7 @@ def render_analysis(analysis: Analysis, width: int = WIDTH) -> str:
         sections.append("Nothing has been measured yet.")
     sections.append(_listed("In words", (finding.sentence for finding in analysis.findings), width))
     sections += power_lines(analysis, width)
+    sections.append(_listed(CLAIMS, (claim.sentence for claim in analysis.claims), width))
     warnings = dict.fromkeys(f"{MARKS[one.severity]}{one.sentence}" for one in analysis.warnings)
     sections.append(_listed("Warnings", warnings, width))
     sections.append(_listed("Left out", left_out(analysis), width))

@@ -32,6 +32,11 @@ from primetime.store.records import ClockRelation, TrialResult
 from primetime.store.resolved import plain, study_to_json
 from primetime.store.series import encode
 
+# A file of format 1 holds each value once: there one that comes back moves to the end.
+ADD_FACT = """
+    INSERT OR REPLACE INTO fact (scope, scope_id, name, value) SELECT ?, ?, ?, ? WHERE ? IS NOT
+    (SELECT value FROM fact WHERE scope = ? AND scope_id = ? AND name = ? ORDER BY id DESC LIMIT 1)"""
+
 
 class CampaignFile(CampaignReading):
     """A campaign file that is open; every method that writes is one transaction, committed at once."""
@@ -61,10 +66,10 @@ class CampaignFile(CampaignReading):
             sql.execute("UPDATE campaign_record SET state = ?", (state,))
 
     def add_facts(self, facts: Iterable[Fact]) -> None:
-        """Append facts; one that is there already with the same value is kept as it is."""
-        rows = [(fact.scope, fact.scope_id, fact.name, json.dumps(fact.value)) for fact in facts]
+        """Append facts; one whose newest value is the same is kept as it is. What changes back stands there again."""
+        keyed = [((fact.scope, fact.scope_id, fact.name), json.dumps(fact.value)) for fact in facts]
         with self._transaction() as sql:
-            sql.executemany("INSERT OR IGNORE INTO fact (scope, scope_id, name, value) VALUES (?, ?, ?, ?)", rows)
+            sql.executemany(ADD_FACT, [(*key, value, value, *key) for key, value in keyed])
 
     def add_environment(self, spec: EnvironmentSpec, printed_name: str, usability: Usability) -> None:
         """Note an environment and what the survey said of it; again on resume replaces what it said."""

@@ -9,7 +9,7 @@ import zlib
 from statistics import fmean
 from typing import Any
 
-from primetime.model import BootStatus, CampaignState, Fact, Role, Slot, Study, TrialStatus
+from primetime.model import BootStatus, CampaignState, Fact, Point, Role, Slot, Study, TrialStatus, talks_to_peer
 from primetime.store.database import Database
 from primetime.store.records import Counts, OpenSlot
 from primetime.store.resolved import study_from_json
@@ -19,8 +19,10 @@ BUSY_BOOTS = """
     SELECT trials.trial, facts.value FROM trials JOIN facts ON facts.scope = 'boot' AND facts.scope_id = trials.boot
     WHERE facts.name = 'settle.busy_fraction' AND trials.status = ? AND facts.value > ?"""
 VISITED_TRIALS = """
-    SELECT trial, value / duration_s AS value FROM trials JOIN measurements USING (trial)
+    SELECT trial, point, value / duration_s AS value FROM trials JOIN measurements USING (trial)
     WHERE metric = 'control_packets' AND status = ? AND duration_s > 0 AND value / duration_s > ?"""
+OVER_CONTROL = """
+    SELECT value FROM fact WHERE scope = 'campaign' AND name = 'network.peer_over_control' ORDER BY id DESC LIMIT 1"""
 
 
 class CampaignReading(Database):
@@ -115,10 +117,20 @@ class CampaignReading(Database):
                 said = f"{row['value']:.0%} of all CPUs were busy before this boot"
                 found[row["trial"]] = f"{said}, more than exclude.busy = {rules['busy']:g}"
         if "packets" in rules:
-            for row in self.rows(VISITED_TRIALS, TrialStatus.DONE, rules["packets"]):
+            own = self.points_over_control()
+            visited = self.rows(VISITED_TRIALS, TrialStatus.DONE, rules["packets"])
+            for row in (row for row in visited if row["point"] not in own):
                 said = f"{row['value']:.0f} packets a second on the control interface"
                 found[row["trial"]] = f"{said}, more than exclude.packets = {rules['packets']:g}"
         return found
+
+    def points_over_control(self) -> frozenset[str]:
+        """Return the points whose own packets go over the control interface: there no visitor can be told from them."""
+        told = self.rows(OVER_CONTROL)
+        if not told or not json.loads(told[0]["value"]):
+            return frozenset()
+        points = (Point(row["point"], row["workload"], json.loads(row["params"])) for row in self.points())
+        return frozenset(point.name for point in points if talks_to_peer(point))
 
     def raw(self, trial: int) -> dict[str, bytes]:
         """Return a trial's raw output by name, unpacked."""
@@ -134,9 +146,10 @@ class CampaignReading(Database):
         return self.rows("SELECT * FROM point ORDER BY rowid")
 
     def boots(self) -> list[sqlite3.Row]:
-        """Return the view `boots` with slot, attempt and wall-clock start beside it, in the order of starting."""
+        """Return the view `boots` with slot, point group, attempt and wall-clock start, in the order of starting."""
         return self.rows(
-            "SELECT boots.*, boot.slot, boot.attempt, boot.started_at FROM boots JOIN boot USING (boot) ORDER BY boot"
+            """SELECT boots.*, boot.slot, slot.point_group, boot.attempt, boot.started_at
+               FROM boots JOIN boot USING (boot) JOIN slot USING (slot) ORDER BY boot"""
         )
 
     def trials(self) -> list[sqlite3.Row]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from primetime.model import Measurement, Slot, TrialStatus
 
@@ -33,13 +33,18 @@ class TrialResult:
 
 @dataclass(frozen=True, slots=True)
 class ClockRelation:
-    """time on `reference` = time on `clock` + offset_s, drifting by drift_ppm; residual_s is what the fit left."""
+    """time on `reference` = t + offset_s + t · drift_ppm / 10⁶, t on `clock`; residual_s is what the fit left."""
 
     clock: str
     reference: str
     offset_s: float
     drift_ppm: float = 0.0
     residual_s: float = 0.0
+
+    @classmethod
+    def seen(cls, clock: str, offset_s: float, at: float, drift_ppm: float, residual_s: float) -> Self:
+        """To the host's clock, from the offset as it was when `clock` showed `at`."""
+        return cls(clock, "monotonic", offset_s - at * drift_ppm / 1e6, drift_ppm, residual_s)
 
 
 class Counts(NamedTuple):

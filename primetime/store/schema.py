@@ -6,7 +6,7 @@ Nothing but the views is promised to other programs. A change of a table raises 
 from __future__ import annotations
 
 APPLICATION_ID = 0x7072696D  # "prim": tells a campaign file from any other SQLite file
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 
 TABLES = """
 CREATE TABLE campaign_record (
@@ -49,9 +49,9 @@ CREATE TABLE phase (
 );
 CREATE INDEX phase_of_boot ON phase (boot);
 CREATE TABLE fact (
-    id INTEGER PRIMARY KEY, scope TEXT NOT NULL, scope_id TEXT NOT NULL, name TEXT NOT NULL, value TEXT NOT NULL,
-    UNIQUE (scope, scope_id, name, value)
+    id INTEGER PRIMARY KEY, scope TEXT NOT NULL, scope_id TEXT NOT NULL, name TEXT NOT NULL, value TEXT NOT NULL
 );
+CREATE INDEX fact_of ON fact (scope, scope_id, name);
 CREATE TABLE clock (
     clock TEXT PRIMARY KEY, reference TEXT NOT NULL, offset_s REAL NOT NULL, drift_ppm REAL NOT NULL,
     residual_s REAL NOT NULL

@@ -17,7 +17,7 @@ from typing import ClassVar
 
 from primetime.errors import UserError
 from primetime.model import Measurement, Point, Recipe, Scalar, Site, TrialData
-from primetime.workloads.units import parse_duration, parse_size
+from primetime.workloads.units import parse_duration, parse_share, parse_size
 
 GRACE_S = 60.0  # beyond a tool's own run time: starting it inside an emulated guest takes seconds
 
@@ -37,7 +37,10 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """One key of a point. `default` is in bytes or seconds already; `least`: the smallest value allowed."""
+    """One key of a point. `default` is in bytes or seconds already; `least`: the smallest value allowed.
+
+    `share`: it may also be a part of what the baseline does at the point, such as "50%" (pacing.py).
+    """
 
     name: str
     kind: Kind
@@ -45,9 +48,12 @@ class Parameter:
     help: str
     choices: tuple[Scalar, ...] = ()
     least: float = 0.0
+    share: bool = False
 
     def value(self, where: str, given: object) -> Scalar:
         """Return the checked value; UserError that names the point and the key."""
+        if self.share and isinstance(given, str) and given.strip().endswith("%"):
+            return self.part(where, given)
         found = convert(self.kind, given)
         if found is None:
             raise UserError(f"{where}: {self.name} must be {self.kind}, not {given!r}", self.help)
@@ -57,6 +63,14 @@ class Parameter:
         if not isinstance(found, str | bool) and found < self.least:
             raise UserError(f"{where}: {self.name} must be at least {self.least:g}, not {given!r}", self.help)
         return found
+
+    def part(self, where: str, given: str) -> str:
+        """Return a part of the baseline's rate in its shortest form, "50%"."""
+        share = parse_share(given)
+        if share is None:
+            words = f"{where}: {self.name} cannot be {given!r}: a part lies above 0% and at most at 100%"
+            raise UserError(words, f'e.g. {self.name} = "50%", of what the baseline does at this point')
+        return f"{100 * share:g}%"
 
 
 def convert(kind: Kind, given: object) -> Scalar | None:

@@ -27,6 +27,7 @@ from posixpath import basename, normpath
 
 from primetime.errors import TrialFailed, UserError
 from primetime.model import (
+    PEER_WORD,
     Direction,
     FileToPut,
     Measurement,
@@ -39,12 +40,13 @@ from primetime.model import (
     Step,
     TrialData,
     Where,
+    talks_to_peer,
 )
 from primetime.workloads.base import GRACE_S, Kind, Parameter, Workload
 from primetime.workloads.command_metrics import EXAMPLE, Figure, read_figure
 
 OUTPUT = "command.txt"
-PEER_WORD, DATA_WORD = "{peer}", "{data}"
+DATA_WORD = "{data}"
 PLACES = {"files": ("/data/", "/tmp/"), "server_files": ("/tmp/",)}
 SIDES = {"files": Where.TARGET, "server_files": Where.PEER}
 LONGEST_ARGV = 4096
@@ -83,7 +85,7 @@ class CommandWorkload(Workload):
         return params
 
     def skip_reason(self, point: Point, site: Site) -> str:
-        return "" if site.peer or not needs_peer(point.params) else "the study names no network.peer"
+        return "" if site.peer or not talks_to_peer(point) else "the study names no network.peer"
 
     def recipe(self, point: Point, site: Site) -> Recipe:
         params = point.params
@@ -179,12 +181,6 @@ def files_of(params: Mapping[str, Scalar], key: str) -> list[FileToPut]:
         )
         for file in json.loads(str(params[key]))
     ]
-
-
-def needs_peer(params: Mapping[str, Scalar]) -> bool:
-    """Whether the program talks to a peer."""
-    said = [*words_of(params, "argv"), *words_of(params, "warm")]
-    return bool(words_of(params, "server")) or any(PEER_WORD in word for word in said)
 
 
 def placed(params: Mapping[str, Scalar], key: str, site: Site) -> tuple[str, ...]:

@@ -16,8 +16,8 @@ NAME = re.compile(r"[a-z][a-z0-9_.-]{0,39}")
 LONGEST_UNIT = 20
 OURS = (  # what the runner and the instruments measure themselves
     "cpu_", "disk_", "net_", "page_cache_", "dirty_", "environment_", "host_", "observer_", "control_", "device_",
-    "energy", "power", "context_switches", "interrupts", "softirqs", "footprint", "ready", "work_bytes", "drained_rate",
-    "duration", "tool_duration",
+    "energy", "power", "context_switches", "interrupts", "softirqs", "footprint", "ready", "work_bytes",
+    "written_bytes", "drained_rate", "duration", "tool_duration",
 )  # fmt: skip
 KEYS = ("name", "unit", "direction", "kind", "regex", "json")
 EXAMPLE = 'metric = { name = "requests", unit = "1/s", direction = "higher", regex = "([0-9.]+) requests/s" }'

@@ -23,6 +23,7 @@ from primetime.model import (
     Where,
 )
 from primetime.workloads.base import Kind, Parameter, Workload
+from primetime.workloads.pacing import kept_rate, why_unknown
 
 RATE = Metric("rate", "1/s", Direction.HIGHER, MetricKind.RATE)
 
@@ -32,18 +33,25 @@ class FakeWorkload(Workload):
 
     name = "fake"
     summary = "a known rate, for tests"
-    parameters = (Parameter("writes", Kind.BOOL, False, "whether its window ends with a drain"),)
+    parameters = (
+        Parameter("writes", Kind.BOOL, False, "whether its window ends with a drain"),
+        Parameter("rate", Kind.INT, 0, "what it keeps to, a second; 0: as fast as it goes", share=True),
+    )
+
+    def skip_reason(self, point: Point, site: Site) -> str:  # noqa: ARG002 - a fake has no site
+        return why_unknown(point)
 
     def recipe(self, point: Point, site: Site) -> Recipe:  # noqa: ARG002 - a fake has no site
         step = Step(Where.TARGET, ("fake-work", point.name), "fake.json", 1.0)
         return Recipe(run=(step,), duration_s=0.0, writes=bool(point.params["writes"]))
 
-    def parse(self, point: Point, data: TrialData) -> tuple[Measurement, ...]:  # noqa: ARG002
+    def parse(self, point: Point, data: TrialData) -> tuple[Measurement, ...]:
         try:
             rate = float(json.loads(data.output("fake.json").stdout)["rate"])
         except (ValueError, LookupError, TypeError) as error:
             raise TrialFailed(f"no rate in the output ({error})") from None
-        return (Measurement(RATE, rate),)
+        kept = kept_rate(point.params)
+        return (Measurement(RATE, min(rate, kept) if kept else rate),)
 
     def primary(self, point: Point) -> str:  # noqa: ARG002
         return RATE.name

@@ -39,7 +39,6 @@ PERSONALITIES = ("fileserver", "varmail", "webserver", "webproxy")
 OUTPUT = "files.json"
 SLOWEST_LAYOUT = 2 * 2**20  # bytes per second; for the time-out only
 LONGEST_FILE_S = 0.05  # to create one on a slow card; for the time-out only
-LARGEST_SEED = 2**53
 
 
 class Files(Workload):

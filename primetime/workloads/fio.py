@@ -6,8 +6,9 @@
     bs = "4KiB"
     size = "128MiB"
     direct = true
-    fsync = 1                        # after every so many writes; 0: never
+    fsync = 1                        # after every so many writes; 0: never, as where nothing is written
     runtime = "3s"
+    rate = "50%"                     # of what the baseline does there; or bytes per second; 0: as fast as it goes
 
 The file is written once per boot with incompressible data (`fallocate=none`, so it has no holes) and
 reused; a trial may not create it, so none can read blocks that were never written. Output format: fio's
@@ -35,13 +36,15 @@ from primetime.model import (
     Step,
     TrialData,
     Where,
+    only_reads,
+    writing,
 )
+from primetime.model.patterns import MIXED, ONLY_READS, ONLY_WRITES
 from primetime.workloads.base import GRACE_S, Kind, Parameter, Workload
+from primetime.workloads.pacing import kept_rate, why_unknown
 from primetime.workloads.units import size_in_words
 
-PATTERNS = ("read", "write", "randread", "randwrite", "rw", "randrw")
-WRITES = ("write", "randwrite", "rw", "randrw")
-MIXED = ("rw", "randrw")  # one half reads, one half writes
+PATTERNS = (*ONLY_READS, *ONLY_WRITES, *MIXED)
 ONE_AT_A_TIME = ("psync", "sync")
 SMOKE_SIZE = 16 * 2**20
 LAYOUT_BLOCK = "1m"
@@ -53,6 +56,7 @@ RATE = Metric("rate", "B/s", Direction.HIGHER, MetricKind.RATE)
 DRAINED = Metric("drained_rate", "B/s", Direction.HIGHER, MetricKind.RATE)
 IOPS = Metric("iops", "1/s", Direction.HIGHER, MetricKind.RATE)
 WORK = Metric("work_bytes", "B", Direction.HIGHER, MetricKind.RATE)
+WRITTEN = Metric("written_bytes", "B", Direction.HIGHER, MetricKind.RATE)
 RUNTIME = Metric("tool_duration", "s", Direction.LOWER, MetricKind.COST)
 PER_SYNC = Metric("writes_per_sync", "1", Direction.HIGHER, MetricKind.RATIO)
 
@@ -67,13 +71,17 @@ class Fio(Workload):
         Parameter("bs", Kind.SIZE, 4096, "bytes per request", least=256),
         Parameter("size", Kind.SIZE, 128 * 2**20, "the file's size", least=2**20),
         Parameter("direct", Kind.BOOL, False, "O_DIRECT: past the page cache"),
-        Parameter("fsync", Kind.INT, 0, "fsync after every so many writes; 0: never"),
+        Parameter("fsync", Kind.INT, 0, "fsync after every so many writes; 0: never, as where nothing is written"),
         Parameter("iodepth", Kind.INT, 1, "requests under way at once; above 1 for libaio and io_uring only", least=1),
         Parameter("ioengine", Kind.TEXT, "psync", "how requests are made", (*ONE_AT_A_TIME, "libaio", "io_uring")),
         Parameter("runtime", Kind.DURATION, 10.0, "length of the window", least=0.5),
         Parameter("ramp", Kind.DURATION, 0.0, "time before fio's own figures begin"),
         Parameter(
-            "rate", Kind.SIZE, 0, "bytes per second to keep to, reads and writes together; 0: as fast as it goes"
+            "rate",
+            Kind.SIZE,
+            0,
+            'bytes per second to keep to, reads and writes together, or "50%" of the baseline\'s; 0: any',
+            share=True,
         ),
     )
 
@@ -85,13 +93,13 @@ class Fio(Workload):
         if int(params["iodepth"]) > 1 and params["ioengine"] in ONE_AT_A_TIME:
             words = f"{where}: iodepth {params['iodepth']} is impossible with ioengine {params['ioengine']}"
             raise UserError(words, 'set ioengine = "libaio" or "io_uring", which have several requests under way')
-        return params
+        return {**params, "fsync": 0} if only_reads(params) else params  # fio syncs after writes only
 
     def skip_reason(self, point: Point, site: Site) -> str:
         size = int(point.params["bs"])
         if point.params["direct"] and size % site.logical_block:
             return f"O_DIRECT cannot address {size} B on a device with {site.logical_block} B blocks"
-        return ""
+        return why_unknown(point)
 
     def recipe(self, point: Point, site: Site) -> Recipe:
         params = point.params
@@ -101,7 +109,7 @@ class Fio(Workload):
         file = f"{site.data_dir}/fio-{size_in_words(size)}"
         run = (*base(file, size), *access(params), *timing(runtime, ramp))
         layout = (*base(file, size), "--rw=write", f"--bs={LAYOUT_BLOCK}", "--end_fsync=1", "--ioengine=psync")
-        writes = str(params["rw"]) in WRITES
+        writes = writing(params)
         return Recipe(
             run=(Step(Where.TARGET, ("fio", *run, "--output-format=json+"), OUTPUT, runtime + ramp + GRACE_S),),
             warm=(Step(Where.TARGET, ("fio", "--version"), "warm", GRACE_S),),
@@ -144,8 +152,9 @@ def figures(params: Mapping[str, Scalar], job: Mapping[str, Any], drain_s: float
         Measurement(RUNTIME, seconds),
         *latencies(sides),
     ]
-    if str(params["rw"]) in WRITES:
+    if writing(params):
         found.append(Measurement(DRAINED, total / (seconds + drain_s)))
+        found.append(Measurement(WRITTEN, job["write"]["io_bytes"]))
     return (*found, *sync_figures(params, job))
 
 
@@ -187,8 +196,7 @@ def access(params: Mapping[str, Scalar]) -> list[str]:
     ]
     if params["fsync"]:
         options.append(f"--fsync={params['fsync']}")
-    if params["rate"]:
-        rate = int(params["rate"])
+    if rate := kept_rate(params):
         half = (rate + 1) // 2  # fio paces each direction by itself; 0 would not pace it
         options.append(f"--rate={half},{half}" if params["rw"] in MIXED else f"--rate={rate}")
     return options
@@ -196,7 +204,7 @@ def access(params: Mapping[str, Scalar]) -> list[str]:
 
 def expected_bytes(params: Mapping[str, Scalar], seconds: float) -> int:
     """A rough upper figure of bytes written, for `plan`: the paced rate, else 200 MB/s, or 20 MB/s with fsync."""
-    rate = int(params["rate"]) or (20_000_000 if params["fsync"] else 200_000_000)
+    rate = kept_rate(params) or (20_000_000 if params["fsync"] else 200_000_000)
     return round(rate * seconds * (0.5 if params["rw"] in MIXED else 1.0))
 
 

@@ -6,7 +6,7 @@
     len = "128KiB"          # bytes per write and per read
     runtime = "10s"
     omit = "0s"             # seconds before iperf3's own figures begin
-    rate = 0                # bits per second to keep to; 0: as fast as it goes
+    rate = 0                # bits per second to keep to, or "50%" of what the baseline does; 0: as fast as it goes
 
 The rate is what the receiver got: what the sender has handed to its kernel is not yet across. iperf3's CPU
 figures are those of the kernel it runs in and are not used. A peer that primetime does not manage must run
@@ -35,6 +35,7 @@ from primetime.model import (
     Where,
 )
 from primetime.workloads.base import GRACE_S, Kind, Parameter, Workload
+from primetime.workloads.pacing import kept_rate, why_unknown
 from primetime.workloads.units import size_in_words
 
 PORT = 5201
@@ -61,7 +62,7 @@ class Iperf3(Workload):
         Parameter("len", Kind.SIZE, 128 * 2**10, "bytes per write and per read", least=1),
         Parameter("runtime", Kind.DURATION, 10.0, "length of the window", least=1.0),
         Parameter("omit", Kind.DURATION, 0.0, "time before iperf3's own figures begin"),
-        Parameter("rate", Kind.INT, 0, "bits per second to keep to; 0: as fast as it goes"),
+        Parameter("rate", Kind.INT, 0, 'bits per second to keep to, or "50%" of the baseline\'s; 0: any', share=True),
     )
 
     def check(self, where: str, given: Mapping[str, object]) -> dict[str, Scalar]:
@@ -76,8 +77,8 @@ class Iperf3(Workload):
             raise UserError(words, f'e.g. len = "{size_in_words(LARGEST_LEN)}"')
         return params
 
-    def skip_reason(self, point: Point, site: Site) -> str:  # noqa: ARG002 - the same for every point
-        return "" if site.peer else "the study names no network.peer"
+    def skip_reason(self, point: Point, site: Site) -> str:
+        return why_unknown(point) if site.peer else "the study names no network.peer"
 
     def recipe(self, point: Point, site: Site) -> Recipe:
         seconds = 1.0 if site.smoke else float(point.params["runtime"])
@@ -120,7 +121,7 @@ class Iperf3(Workload):
 def stream(params: Mapping[str, Scalar]) -> tuple[str, ...]:
     """The options of a point that say what is sent."""
     reverse = ("--reverse", SILENCE_LIMIT) if params["direction"] == "reverse" else ()
-    return (*reverse, f"--length={params['len']}", f"--bitrate={params['rate']}")
+    return (*reverse, f"--length={params['len']}", f"--bitrate={kept_rate(params)}")
 
 
 def read_json(stdout: bytes) -> dict[str, Any]:

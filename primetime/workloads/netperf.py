@@ -9,7 +9,8 @@
 
 One long run per trial, no -I: iterations inside one connection are not replicates (methodology 1.13).
 netperf's own CPU figures are those of the kernel it runs in and are not asked for. Its manual warns
-against reading virtualisation overhead out of streams: rr stands beside them.
+against reading virtualisation overhead out of streams: rr stands beside them. It keeps to no rate: pacing
+(-b, -w) is not compiled into Debian's.
 """
 
 from __future__ import annotations
@@ -60,6 +61,9 @@ class Netperf(Workload):
     )
 
     def check(self, where: str, given: Mapping[str, object]) -> dict[str, Scalar]:
+        if "rate" in given:
+            hint = 'workload = "iperf3" keeps to a rate'
+            raise UserError(f"{where}: netperf keeps to no rate: distributions build it without its intervals", hint)
         params = super().check(where, given)
         if not float(params["runtime"]).is_integer():
             raise UserError(

@@ -9,8 +9,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from primetime.host.cgroup import cgroup_mounts, remove_tree
+from primetime.host.mounts import mounts_below
 from primetime.host.process import Spawning, find_program, run, spawn
-from primetime.host.undo import mounts_below, unmount
+from primetime.host.undo import unmount
 
 LIMIT_S = 60.0
 BRIDGE = "docker0"
@@ -71,7 +72,7 @@ def clean(directory: Path, before: set[str]) -> None:
         run(["ip", "link", "delete", BRIDGE], timeout_s=20)
     for table in sorted(tables() - before):
         run(["nft", "delete", "table", *table.split()], timeout_s=20)
-    for mount in cgroup_mounts(Path("/proc/self/mountinfo").read_text()):
+    for mount in cgroup_mounts():
         remove_tree(mount / "docker")
     for mount in mounts_below(directory):
         unmount(mount)

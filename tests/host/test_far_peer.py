@@ -62,6 +62,7 @@ def answers() -> bool:
 def test_it_is_described(far: str) -> None:
     facts = {fact.name: fact.value for fact in far_peer_facts(f"{far}:{PORT}")}
     assert facts["network.link"] == LINK
+    assert facts["network.peer_over_control"] is False  # the default route lies elsewhere
     assert float(str(facts["network.peer_round_trip_s"])) > 0
     assert facts["network.link_mtu"] == "1500"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import re
 import signal
 import sqlite3
 import subprocess
@@ -330,3 +331,101 @@ def test_carry_out_is_idempotent(served: sshd.Server, here: Path, idle: None) ->
     assert not any("started" in words for words in said), said
     assert carry_out(device, replace(given, command=(), finished=False), Attending(said.append, Pause())) == path
     assert not any("started" in words for words in said), "what the caller remembers may be old"
+
+
+METERED = """
+[[points]]
+workload = "ladder"
+level = [0, 50, 100]
+duration = "1s"
+"""
+METER = """
+import sys, time
+busy = lambda: sum(map(int, open("/proc/stat").readline().split()[1:4]))
+before, then = busy(), time.monotonic()
+while True:
+    time.sleep(0.1)
+    now, used = time.monotonic(), busy()
+    print(f"{3.0 + 0.01 * (used - before) / (now - then):.4f}", flush=True)
+    before, then = used, now
+"""
+
+
+def with_meter(here: Path) -> None:
+    """Give the board a meter of this controller whose watts follow the board's own CPU, and a study with a ladder."""
+    program = here / "meter.py"
+    program.write_text(METER)
+    fleet_file = here / "fleet.toml"
+    command = f"{sys.executable} {program}"
+    fleet_file.write_text(
+        f'{fleet_file.read_text()}meter = "lab"\n[meters.lab]\nkind = "command"\ncommand = "{command}"\n'
+        'clock = "arrival"\nhz = 10.0\nresolution = 0.0001\n'
+    )
+    study = STUDY[: STUDY.index("[[points]]")] + METERED + STUDY[STUDY.index("[blocks]") :]
+    study = re.sub(r"(min|max) = \d+", r"\1 = 1", study)
+    (here / "metered.toml").write_text(f'{study}[power]\npulse = "2s"\nidle = "33s"\n')
+
+
+@pytest.mark.slow
+def test_the_controllers_meter_is_in_the_campaign_as_the_boards_own_would_be(
+    served: sshd.Server, here: Path, idle: None
+) -> None:
+    """Slow (about five minutes): an energy figure needs windows of over half a minute."""
+    with_meter(here)
+    ran = subprocess.run(
+        fleet("run", "--study", "metered.toml"),
+        capture_output=True,
+        text=True,
+        timeout=900,
+        check=False,
+        env=ENVIRONMENT,
+    )
+    assert ran.returncode == 0, ran.stderr
+    [campaign] = here.glob("runs/self-metered-*.sqlite")
+    [log] = here.glob("runs/fleet/self/*.meter.jsonl")
+    assert log.stat().st_size > 0
+    with sqlite3.connect(campaign) as sql:
+        facts = dict(sql.execute("SELECT name, value FROM facts WHERE name LIKE 'power.lab%' OR name = 'fleet.meter'"))
+        clocks = dict(sql.execute("SELECT clock, residual_s FROM clocks"))
+        samples = sql.execute("SELECT count(*) FROM series_points WHERE instrument = 'power.lab'").fetchone()[0]
+    assert facts["fleet.meter"] == "lab (command)"
+    assert str(facts["power.lab"]).startswith("outside: total at the wall")
+    assert facts["power.lab.aligned"] == 2, facts
+    assert abs(facts["power.lab.offset_s"]) < 1.0, "the board is this machine, so both clocks are one"
+    assert clocks["controller"] < 0.5
+    assert samples > 1000
+    from primetime.analysis import analyse
+    from primetime.analysis.energy import Energy
+
+    analysis = analyse(campaign)
+    energies = {one.point: one.energy for one in analysis.power.trials}
+    assert len(energies) == 3
+    assert all(isinstance(energy, Energy) for energy in energies.values()), energies
+    [line] = analysis.lines
+    assert line.slope.value == pytest.approx(1.0, abs=0.25)
+
+
+@pytest.mark.slow
+def test_a_killed_controller_loses_energy_only_where_it_was_away(served: sshd.Server, here: Path, idle: None) -> None:
+    with_meter(here)
+    controller = subprocess.Popen(
+        fleet("run", "--study", "metered.toml"), stderr=subprocess.PIPE, text=True, env=ENVIRONMENT
+    )
+    wait_for_trials(here, 1, controller)
+    controller.send_signal(signal.SIGKILL)
+    controller.communicate()
+    time.sleep(20)  # the meter is away in the middle of a window
+    resumed = subprocess.run(fleet("resume"), capture_output=True, text=True, timeout=900, check=False, env=ENVIRONMENT)
+    assert resumed.returncode == 0, resumed.stderr
+    [campaign] = here.glob("runs/self-metered-*.sqlite")
+    with sqlite3.connect(campaign) as sql:
+        facts = dict(sql.execute("SELECT name, value FROM facts WHERE name LIKE 'power.lab%'"))
+        done = sql.execute("SELECT count(*) FROM trials WHERE status = 'done'").fetchone()[0]
+    assert facts["power.lab.controllers"] == 2
+    assert done == 3, "nothing but energy is lost"
+    from primetime.analysis import analyse
+    from primetime.analysis.energy import Energy
+
+    energies = [one.energy for one in analyse(campaign).power.trials]
+    assert any(isinstance(energy, Energy) for energy in energies), energies
+    assert any("silent for" in energy for energy in energies if isinstance(energy, str)), energies

@@ -141,6 +141,8 @@ def test_boots_runs_measures_and_ends(kind: str, unchanged: Standing, opened: Li
         assert facts["limits.cpus_inside"] == 1
         instance.put("/data/file", b"put")
         assert instance.get("/data/file") == b"put"
+        padded = Command(("sh", "-c", 'printf "$PADDING$HOME"'), 60, env={"PADDING": "some"})
+        assert instance.run(padded).stdout == b"some/root"
         with pytest.raises(CommandTimeout):
             instance.run(Command(("sleep", "61.6"), 1.0))
         assert b"sleep 61.6" not in instance.run(Command(("ps", "-eo", "args"), 60)).stdout

@@ -7,13 +7,14 @@ from pathlib import Path
 import pytest
 
 from primetime.host.ledger import Ledger
+from primetime.host.mounts import read_mounts
 from primetime.host.process import Placement, Spawning, spawn
 from primetime.host.throttle import ReadCap, blkio_root, reads_capped
 from primetime.host.undo import UNDOS
 from primetime.host.volume import queue_directory
 
 GROUP = "primetime-test/b61800"
-ROOT = blkio_root(Path("/proc/self/mountinfo").read_text())
+ROOT = blkio_root(read_mounts())
 needs_throttling = pytest.mark.skipif(
     ROOT is None or queue_directory(Path("/var/tmp")) is None,
     reason="no blkio controller of cgroup version 1, or /var/tmp is on no disk",

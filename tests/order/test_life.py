@@ -2,19 +2,37 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from primetime.campaign.device import BootStart
+from primetime.campaign.fake_device import FakeDevice
 from primetime.campaign.groups import grouped
 from primetime.campaign.runner import Run, Runner
+from primetime.campaign.stopping import WRITTEN, written_bytes
 from primetime.campaign.study_file import load_study
-from primetime.errors import Interrupted, UserError
-from primetime.model import CampaignState, Event, FlashSpec, Point, Stopping, TrialEnded, Usability, Usable
+from primetime.environments.base import Environment, Instance
+from primetime.environments.fake import PROGRAM, FakeInstance
+from primetime.errors import CommandTimeout, Interrupted, UserError
+from primetime.model import (
+    CampaignState,
+    Command,
+    Event,
+    FlashSpec,
+    Outcome,
+    Point,
+    Stopping,
+    TrialEnded,
+    Usability,
+    Usable,
+)
 from primetime.workloads import workload
-from tests.order.campaigns import BLOCKS, Campaign, made_study
+from tests.order.campaigns import BLOCKS, Campaign, HungDevice, made_study
 
 
 @pytest.fixture
@@ -98,6 +116,14 @@ def test_a_campaign_of_emulated_environments_alone_is_one_block(path: Path) -> N
     assert {cell[:2] for cell in campaign.done()} == {(1, "native"), (1, "vm")}
 
 
+def test_emulated_environments_get_more_blocks_where_the_study_asks_for_it(path: Path) -> None:
+    study = made_study({"native": {}, "vm": {}})
+    campaign = Campaign(path, replace(study, stopping=replace(study.stopping, emulated_blocks=2)))
+    marked = Usability("fake", Usable.CAVEAT, "the device is emulated", emulated=True)
+    assert campaign.run({"native": marked, "vm": marked}) is CampaignState.BLOCKS
+    assert {cell[:2] for cell in campaign.done()} == {(b, label) for b in (1, 2) for label in ("native", "vm")}
+
+
 def test_resume_runs_what_is_left_and_nothing_twice(path: Path) -> None:
     campaign = Campaign(path, made_study({"native": {}, "slow": {}}))
     limit = 5
@@ -152,6 +178,26 @@ def test_nothing_more_is_measured_once_enough_was_written(path: Path) -> None:
     assert len(campaign.file.rows("SELECT boot FROM boots")) == 3
     skipped = campaign.file.rows("SELECT DISTINCT reason FROM trials WHERE status = 'skipped'")
     assert [row["reason"] for row in skipped] == ["flash.max_bytes_written is reached"]
+
+
+def test_what_is_written_between_boots_counts_as_well(path: Path) -> None:
+    study = replace(made_study({"native": {}, "slow": {}}), flash=FlashSpec(max_bytes_written=300))
+    campaign = Campaign(path, study)
+    campaign.device.written, campaign.device.booked_bytes = 1250, 1000  # an image was filled, environments were tried
+    campaign.device.wear = 25
+    assert campaign.run() is CampaignState.BUDGET
+    assert len(campaign.file.rows("SELECT boot FROM boots")) == 2
+
+
+def test_a_boot_that_was_killed_with_us_is_taken_for_the_one_that_wrote_most(path: Path) -> None:
+    campaign = Campaign(path, made_study({"native": {}}))
+    campaign.device.wear = 100
+    campaign.run()
+    assert written_bytes(campaign.file) == 100 * BLOCKS
+    boot = campaign.file.rows("SELECT max(boot) AS boot FROM boots")[0]["boot"]
+    with sqlite3.connect(path) as sql:
+        sql.execute("DELETE FROM fact WHERE scope = 'boot' AND scope_id = ? AND name = ?", (str(boot), WRITTEN))
+    assert written_bytes(campaign.file) == 100 * BLOCKS
 
 
 def test_a_study_that_asks_for_reboots_stops_and_insists(path: Path) -> None:
@@ -212,3 +258,56 @@ def test_iterations_are_measured_in_one_boot_and_count_once(path: Path) -> None:
     assert campaign.file.counts().done == BLOCKS * 2 * 2 * 3
     ratios = campaign.file.log_ratios("work-0", "rate", "slow", "native")
     assert [block for block, _ in ratios] == list(range(1, BLOCKS + 1))
+
+
+def test_what_a_tool_said_that_failed_is_kept(path: Path) -> None:
+    campaign = Campaign(path, made_study({"native": {"fail_at": 1}}))
+    campaign.run()
+    failed = campaign.file.rows("SELECT trial, reason FROM trials WHERE status = 'failed'")
+    assert [row["reason"] for row in failed] == ["fake-work ended with exit code 1: it was told to fail"] * BLOCKS
+    for row in failed:
+        assert campaign.file.raw(row["trial"]) == {
+            "fake.json": b'{"rate": ',
+            "fake.json.stderr": b"it was told to fail",
+        }
+
+
+class LateInstance(FakeInstance):
+    """An instance in which the workload is killed once its time is over."""
+
+    def run(self, command: Command) -> Outcome:
+        if command.argv[0] == PROGRAM:
+            raise CommandTimeout(command.argv, command.timeout_s, b"half of it")
+        return super().run(command)
+
+
+class LateDevice(FakeDevice):
+    """A device whose environments have such instances."""
+
+    @contextmanager
+    def boot(self, environment: Environment, how: BootStart) -> Iterator[Instance]:
+        with super().boot(environment, how) as instance:
+            assert isinstance(instance, FakeInstance)
+            yield LateInstance(instance.environment, instance.name)
+
+
+def test_what_a_tool_said_until_its_time_was_over_is_kept(path: Path) -> None:
+    campaign = Campaign(path, made_study({"native": {}}, points=1))
+    campaign.device = LateDevice()
+    campaign.run()
+    (trial, *_) = campaign.file.rows("SELECT trial, reason FROM trials WHERE status = 'failed'")
+    assert "did not end within" in trial["reason"]
+    assert campaign.file.raw(trial["trial"]) == {"fake.json": b"half of it"}
+
+
+@pytest.mark.parametrize("at_end", [True, False])
+def test_what_hangs_while_a_signal_is_obeyed_does_not_hide_it(path: Path, at_end: bool) -> None:
+    campaign = Campaign(path, made_study({"native": {}}))
+    campaign.device = HungDevice(2, at_end)
+    with pytest.raises(Interrupted, match="stopped by SIGINT"):
+        campaign.run()
+    boots = campaign.file.rows("SELECT status FROM boots")
+    assert [row["status"] for row in boots] == ["interrupted"]
+    assert len(campaign.done()) == 1
+    campaign.run(resumed=True)
+    assert len(campaign.done()) == BLOCKS * 2

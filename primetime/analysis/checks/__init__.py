@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Iterator
 
 from primetime.analysis.checks.aa import aa_alarm, aa_few
 from primetime.analysis.checks.alike import (
-    cache_modes_mixed,
     clocks,
     dirty_limits_differ,
     mounts_differ,
@@ -15,19 +14,21 @@ from primetime.analysis.checks.alike import (
 )
 from primetime.analysis.checks.baseline import baseline_beaten
 from primetime.analysis.checks.blocks import few_blocks, precision_missed, sequential_stop
-from primetime.analysis.checks.cpu import open_bill, outside_limit, shared_sets, strays
+from primetime.analysis.checks.cpu import open_bill, outside_limit, shared_sets, strays, unproved_bill
 from primetime.analysis.checks.device import device_limit, own_file, unconditioned, worn
 from primetime.analysis.checks.exclusions import uneven_exclusions
 from primetime.analysis.checks.facts import changed_facts
 from primetime.analysis.checks.far_peer import link, peer_busy, peer_unwatched, peer_versions
 from primetime.analysis.checks.foreign import not_known, one_run, undrained_writes
+from primetime.analysis.checks.instruments import instrument_lost
 from primetime.analysis.checks.kernel import kernels_differ, path_differs, tcp_differs
 from primetime.analysis.checks.limits import uncapped_vmm, unproved_limits
 from primetime.analysis.checks.network import memcpy_network, streams_alone
-from primetime.analysis.checks.power import throttled
+from primetime.analysis.checks.pace import pace_missed
+from primetime.analysis.checks.power import frequency_differs, throttled
 from primetime.analysis.checks.series import drifting, two_state_boots, unsteady
 from primetime.analysis.checks.standing import emulated, smoke, unusable
-from primetime.analysis.checks.storage import host_cached
+from primetime.analysis.checks.storage import cache_modes_mixed, host_cached
 from primetime.analysis.checks.tools import miscounted_syncs, tools_differ, untimed_syncs
 from primetime.analysis.checks.trials import lost_trials, repeated_trials
 from primetime.analysis.checks.window import (
@@ -40,6 +41,7 @@ from primetime.analysis.checks.window import (
     restless,
     swap_on,
     unclean,
+    unseen_visits,
 )
 from primetime.analysis.data import CampaignData
 from primetime.model import QualityWarning, Severity
@@ -67,7 +69,9 @@ CHECKS: tuple[Check, ...] = (
     changed_facts,
     shared_sets,
     strays,
+    instrument_lost,
     open_bill,
+    unproved_bill,
     outside_limit,
     queues_differ,
     mounts_differ,
@@ -83,12 +87,15 @@ CHECKS: tuple[Check, ...] = (
     unclean,
     others_busy,
     foreign_packets,
+    unseen_visits,
     absorbed_writes,
     not_durable,
     long_blocks,
     rebooted,
     swap_on,
     throttled,
+    frequency_differs,
+    pace_missed,
     unconditioned,
     unsteady,
     worn,

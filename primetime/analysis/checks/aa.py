@@ -2,37 +2,24 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 
 from primetime.analysis.data import CampaignData
 from primetime.analysis.scope import CAMPAIGN, scope_of
-from primetime.intervals import ALPHA, difference_p, holm, log_ratio_interval
-from primetime.model import Interval, QualityWarning, Role, Severity, TrialStatus
+from primetime.intervals import ALPHA, difference_p, holm, log_ratio_interval, log_ratios
+from primetime.model import QualityWarning, Role, Severity
 
 FEWEST_PAIRS = 6
 
 
 def aa_pairs(data: CampaignData) -> dict[str, tuple[float, ...]]:
     """Return ln(A/A slot / main slot) of the baseline's primary metric by point, one per block."""
-    values: dict[tuple[str, Role], dict[int, float]] = {}
-    for trial in data.trials:
-        primary = data.points[trial.point].primary
-        mine = trial.environment == data.study.baseline and trial.status is TrialStatus.DONE
-        if mine and trial.values.get(primary, 0.0) > 0:
-            values.setdefault((trial.point, trial.role), {})[trial.block] = trial.values[primary]
     found: dict[str, tuple[float, ...]] = {}
-    for point in data.points:
-        again, main = values.get((point, Role.AA), {}), values.get((point, Role.MAIN), {})
-        shared = sorted(again.keys() & main.keys())
-        if shared:
-            found[point] = tuple(math.log(again[block] / main[block]) for block in shared)
+    for point, record in data.points.items():
+        again, main = (data.by_block(point, data.study.baseline, record.primary, role) for role in (Role.AA, Role.MAIN))
+        if d := tuple(log_ratios(again, main).values()):
+            found[point] = d
     return found
-
-
-def aa_intervals(data: CampaignData) -> dict[str, Interval]:
-    """Return the A/A ratio of every point with at least two pairs."""
-    return {point: log_ratio_interval(d) for point, d in aa_pairs(data).items() if len(d) > 1}
 
 
 def aa_alarm(data: CampaignData) -> Iterator[QualityWarning]:

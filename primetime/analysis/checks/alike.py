@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from primetime.analysis.checks.limits import VMM_KINDS
 from primetime.analysis.data import CampaignData
 from primetime.analysis.scope import CAMPAIGN, scope_of
 from primetime.analysis.told import boot_numbers, boot_values, campaign_fact, variants_of
@@ -12,7 +11,6 @@ from primetime.model import QualityWarning, Severity
 
 QUEUE = ("scheduler", "read_ahead_kb", "rotational")
 DIRTY = ("dirty_bytes", "dirty_background_bytes")
-BYPASSING = frozenset({"none", "directsync"})
 CLOCK_JUMP_S = 0.010
 
 
@@ -54,18 +52,6 @@ def dirty_limits_differ(data: CampaignData) -> Iterator[QualityWarning]:
             if host is not None and others:
                 sentence = f"vm.{name} is {', '.join(others)} in {label} and {host} on the host"
                 yield QualityWarning("dirty-limits-differ", Severity.WARNING, scope_of(label), sentence)
-
-
-def cache_modes_mixed(data: CampaignData) -> Iterator[QualityWarning]:
-    """A VM whose disk goes through the host's page cache, against a baseline that bypasses it: an ablation."""
-    direct = [record.name for record in data.points.values() if record.point.params.get("direct") is True]
-    for label, record in data.environments.items():
-        cache = record.spec.settings.get("cache", "none")
-        if record.spec.kind not in VMM_KINDS or cache in BYPASSING:
-            continue
-        for point in (name for name in direct if data.done(name, label)):
-            sentence = f"{label} has cache = {cache}: in {point} it uses the host's page cache, the baseline the device"
-            yield QualityWarning("cache-modes-mixed", Severity.FORBIDS, scope_of(label, point), sentence)
 
 
 def variants(data: CampaignData) -> Iterator[QualityWarning]:

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from statistics import fmean
 
-from primetime.analysis.data import CampaignData
+from primetime.analysis.data import CampaignData, PointRecord
 from primetime.analysis.quantities import digits, quantity
 from primetime.analysis.scope import scope_of
 from primetime.analysis.told import campaign_fact
 from primetime.intervals import ALPHA, difference_p, holm, log_ratio_interval, log_ratios
-from primetime.model import Direction, QualityWarning, Severity
+from primetime.model import Direction, QualityWarning, Severity, only_writes
 
 STORAGE = frozenset({"fio", "filebench", "files"})
 CLEAR = 1.01  # one run against one run: less than that is taken for noise
@@ -45,7 +45,7 @@ def baseline_beaten(data: CampaignData) -> Iterator[QualityWarning]:
     if campaign_fact(data, "foreign.tool") is not None:
         beaten += [gain for gain in gains if len(gain.d) == 1 and gain.ratio > CLEAR]
     for gain in beaten:
-        durable = bool(data.points[gain.point].point.params.get("fsync"))
+        durable = is_durable(data.points[gain.point])
         severity = Severity.FORBIDS if durable else Severity.WARNING
         scope = scope_of(gain.environment, gain.point)
         yield QualityWarning("baseline-beaten", severity, scope, _in_words(data, gain, durable), {"ratio": gain.ratio})
@@ -56,7 +56,7 @@ def _gains(data: CampaignData) -> Iterator[Gain]:
     kind = data.environments[base].spec.kind
     for point, record in data.points.items():
         metric = data.metrics.get(point, {}).get(record.primary)
-        through = bool(record.point.params.get("fsync")) or record.point.params.get("direct") is True
+        through = is_durable(record) or record.point.params.get("direct") is True
         if record.point.workload not in STORAGE or not through or metric is None:
             continue
         for label in data.environments:
@@ -67,6 +67,11 @@ def _gains(data: CampaignData) -> Iterator[Gain]:
             d = tuple(sign * one for one in log_ratios(own, of_base).values())
             if d:
                 yield Gain(point, label, d)
+
+
+def is_durable(record: PointRecord) -> bool:
+    """Whether all of a point's work must be on the device: what is read, be it beside synced writes, need not."""
+    return bool(record.point.params.get("fsync")) and only_writes(record.point.params)
 
 
 def _in_words(data: CampaignData, gain: Gain, durable: bool) -> str:

@@ -7,11 +7,11 @@ from collections.abc import Iterator, Mapping
 from primetime.analysis.data import CampaignData
 from primetime.analysis.scope import CAMPAIGN, scope_of
 from primetime.analysis.told import boot_numbers, boot_values, campaign_fact, means, percent
-from primetime.model import QualityWarning, Severity
+from primetime.model import QualityWarning, Severity, talks_to_peer
 
+RESIDUE = "cpu_residual"
 RESIDUAL = 0.05  # of busy
 OUTSIDE = 0.01  # of the environment's own CPU time
-WITH_PEER = ("netperf", "iperf3", "command")
 CPU_METRICS = ("cpu_busy", "cpu_per_gb", "cpu_per_gbit", "cpu_per_million")
 
 
@@ -22,7 +22,7 @@ def shared_sets(data: CampaignData) -> Iterator[QualityWarning]:
         sentence = f"the environment's CPUs ({cpus}) are shared with the peer, primetime or the kernel's own work"
         yield QualityWarning("cpu-sets-shared", Severity.WARNING, CAMPAIGN, sentence)
         return
-    asked = any(record.point.workload in WITH_PEER for record in data.points.values())
+    asked = any(talks_to_peer(record.point) for record in data.points.values())
     here = campaign_fact(data, "network.peer") == "namespace"
     if asked and here and campaign_fact(data, "cpu.peer_apart") is False:
         cpus = campaign_fact(data, "cpu.set.peer")
@@ -59,16 +59,35 @@ def open_bill(data: CampaignData) -> Iterator[QualityWarning]:
             f"the CPU bill of {label} does not close, part of busy time is charged to no task: {', '.join(parts)}"
         )
         for point, values in open_points.items():
-            figures: dict[str, float | str] = {"residual": values["cpu_residual"], "busy": values["cpu_busy"]}
+            figures: dict[str, float | str] = {"residual": values[RESIDUE], "busy": values["cpu_busy"]}
             for metric in CPU_METRICS:
                 if metric in values:
                     scope = scope_of(label, point, metric)
                     yield QualityWarning("cpu-bill-open", Severity.FORBIDS, scope, sentence, figures)
 
 
+def unproved_bill(data: CampaignData) -> Iterator[QualityWarning]:
+    """CPU figures without the residual that would show that their bill closes: an instrument of the bill was lost."""
+    for label in data.environments:
+        lost: dict[str, str] = {}
+        for point in data.points:
+            billed = [
+                boot.values for boot in data.done(point, label) if any(name in boot.values for name in CPU_METRICS)
+            ]
+            without = sum(RESIDUE not in values for values in billed)
+            if without:
+                lost[point] = f"{without} of {len(billed)} boots in {point}"
+        sentence = (
+            f"nothing shows that the CPU bill of {label} closes: no residual is known of {', '.join(lost.values())}"
+        )
+        for point in lost:
+            for metric in (name for name in CPU_METRICS if name in data.means(point, label)):
+                yield QualityWarning("cpu-bill-open", Severity.FORBIDS, scope_of(label, point, metric), sentence)
+
+
 def is_open(values: Mapping[str, float]) -> bool:
-    """Whether a bill's residual is over the limit; False where no bill was measured."""
-    busy, residual = values.get("cpu_busy", 0.0), values.get("cpu_residual", 0.0)
+    """Whether a bill's residual is over the limit; False where none was measured, which `unproved_bill` says."""
+    busy, residual = values.get("cpu_busy", 0.0), values.get(RESIDUE, 0.0)
     return busy > 0 and abs(residual) > RESIDUAL * busy
 
 

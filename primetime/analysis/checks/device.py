@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from primetime.analysis.checks.network import is_network
 from primetime.analysis.data import CampaignData, PointRecord
 from primetime.analysis.scope import CAMPAIGN, scope_of
 from primetime.analysis.told import campaign_fact, means
-from primetime.model import QualityWarning, Severity
+from primetime.model import QualityWarning, Severity, only_reads, only_writes, writing
 
 AT_LIMIT = 0.95
 THROUGHPUT = "throughput"
-READS, WRITES = ("read", "randread"), ("write", "randwrite")
 WEAR = ("disk.device.life_time", "disk.device.pre_eol_info")
 
 
 def unconditioned(data: CampaignData) -> Iterator[QualityWarning]:
     """Writes to flash that was not brought to a steady state first."""
-    writes = any(str(record.point.params.get("rw", "")) in WRITES for record in data.points.values())
+    writes = any(writing(record.point.params) for record in data.points.values())
     if writes and campaign_fact(data, "flash.preconditioned_bytes") == 0 and not data.study.quick:
         sentence = "the storage was not preconditioned: a fresh device writes faster than a used one"
         yield QualityWarning("unconditioned", Severity.WARNING, CAMPAIGN, sentence)
@@ -61,13 +61,12 @@ def device_limit(data: CampaignData) -> Iterator[QualityWarning]:
 def limit_of(data: CampaignData, record: PointRecord) -> float:
     """The device's own limit for a point, in the unit of its rate; 0 where none was measured or none applies."""
     params = record.point.params
-    pattern = str(params.get("rw", ""))
-    if record.point.workload in ("netperf", "iperf3"):
+    if is_network(record):
         towards = str(params.get("test", params.get("direction", "")))
         way = {"stream": "send", "maerts": "receive", "reverse": "receive"}.get(towards, "")
         fact = campaign_fact(data, f"device.limit.wire_{way}_bits_per_s")
-    elif pattern in (*READS, *WRITES) and params.get("direct") is True:
-        fact = campaign_fact(data, f"device.limit.{'read' if pattern in READS else 'write'}_bytes_per_s")
+    elif (only_reads(params) or only_writes(params)) and params.get("direct") is True:
+        fact = campaign_fact(data, f"device.limit.{'read' if only_reads(params) else 'write'}_bytes_per_s")
     else:
         return 0.0
     return float(fact) if isinstance(fact, int | float) else 0.0
@@ -75,5 +74,4 @@ def limit_of(data: CampaignData, record: PointRecord) -> float:
 
 def rate_name(record: PointRecord) -> str:
     """Which rate stands against the limit: for writes, the one that was drained."""
-    pattern = str(record.point.params.get("rw", ""))
-    return THROUGHPUT if not pattern else "rate" if pattern in READS else "drained_rate"
+    return THROUGHPUT if is_network(record) else "rate" if only_reads(record.point.params) else "drained_rate"

@@ -7,9 +7,7 @@ from collections.abc import Iterator
 from primetime.analysis.data import CampaignData
 from primetime.analysis.scope import CAMPAIGN, scope_of
 from primetime.analysis.told import campaign_fact
-from primetime.model import QualityWarning, Severity
-
-WRITES = frozenset({"write", "randwrite", "rw", "readwrite", "randrw"})
+from primetime.model import QualityWarning, Severity, writing
 
 
 def not_known(data: CampaignData) -> Iterator[QualityWarning]:
@@ -41,7 +39,7 @@ def undrained_writes(data: CampaignData) -> Iterator[QualityWarning]:
     for point, record in data.points.items():
         params = record.point.params
         buffered = params.get("direct") is False and not params.get("fsync")
-        if str(params.get("rw", "")) in WRITES and buffered:
+        if writing(params) and buffered:
             sentence = (
                 f"the writes of {point} are buffered and were not synced: it is not known how many reached a device"
             )

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from primetime.analysis.checks.network import is_network
 from primetime.analysis.data import CampaignData
 from primetime.analysis.scope import scope_of
 from primetime.analysis.told import Value, boot_facts, campaign_fact, environment_fact
 from primetime.model import QualityWarning, Severity
 
-NETWORK_WORKLOADS = frozenset({"netperf", "iperf3"})
 TCP = ("tcp.rmem", "tcp.wmem", "tcp.congestion_control", "path.inside.mtu")
 PATH = ("path.inside.qdisc", "path.inside.offloads")
 CONFIG, GUEST_CONFIG = "kernel.config.", "guest.kernel.config."
@@ -71,7 +71,7 @@ def short(found: Differences) -> Iterator[str]:
 
 def network_points(data: CampaignData) -> list[str]:
     """The points that use the network."""
-    return [record.name for record in data.points.values() if record.point.workload in NETWORK_WORKLOADS]
+    return [record.name for record in data.points.values() if is_network(record)]
 
 
 def tcp_differs(data: CampaignData) -> Iterator[QualityWarning]:

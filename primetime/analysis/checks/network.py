@@ -6,9 +6,8 @@ from collections.abc import Iterator
 
 from primetime.analysis.data import CampaignData, PointRecord
 from primetime.analysis.scope import CAMPAIGN, scope_of
-from primetime.model import QualityWarning, Severity
+from primetime.model import NETWORK_WORKLOADS, QualityWarning, Severity
 
-NETWORK_WORKLOADS = frozenset({"netperf", "iperf3"})
 SAME_MACHINE = "namespace"
 THROUGHPUT_UNIT = "bit/s"
 

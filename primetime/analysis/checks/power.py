@@ -13,6 +13,7 @@ from primetime.analysis.scope import CAMPAIGN, scope_of
 from primetime.model import QualityWarning, Severity
 
 BITS = {0: "under-voltage", 1: "frequency capped", 2: "throttled", 3: "soft temperature limit"}
+FREQUENCY = 0.05  # of the mean frequency
 STICKY = 16  # the same bits from here on say "has happened since the host started"
 
 
@@ -76,6 +77,23 @@ def unseen(power: Power) -> Iterator[QualityWarning]:
         missing = power.meter.words.partition("not seen: ")[2]
         sentence = f"meter {power.meter.name} does not see: {missing}"
         yield QualityWarning("meter-blind", Severity.NOTE, CAMPAIGN, sentence)
+
+
+def frequency_differs(data: CampaignData) -> Iterator[QualityWarning]:
+    """Environments whose CPUs ran at another frequency than the baseline's: CPU time, power and rates hang on it."""
+    base = data.study.baseline
+    for point in data.points:
+        means = {label: data.means(point, label).get("frequency_mean") for label in data.environments}
+        usual = means[base]
+        for label, own in means.items():
+            if not own or not usual or abs(own / usual - 1) <= FREQUENCY:
+                continue
+            sentence = (
+                f"the CPUs ran at {own / 1e6:.0f} MHz on average in {point} of {label}, at {usual / 1e6:.0f} MHz in "
+                f"{base}: CPU time, power and rates are those of different frequencies"
+            )
+            figures = {"hertz": own, "baseline_hertz": usual}
+            yield QualityWarning("frequency-differs", Severity.WARNING, scope_of(label, point), sentence, figures)
 
 
 def throttled(data: CampaignData) -> Iterator[QualityWarning]:

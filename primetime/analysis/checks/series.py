@@ -13,10 +13,9 @@ from primetime.analysis.scope import scope_of
 from primetime.analysis.states import two_states
 from primetime.analysis.steady import RANGE, SLOPE, WINDOW, Steadiness, steady_state
 from primetime.intervals import ALPHA, holm, log_ratios
-from primetime.model import QualityWarning, Severity
+from primetime.model import QualityWarning, Severity, only_reads
 
 STORAGE = frozenset({"fio", "filebench", "files"})
-READS = frozenset({"read", "randread"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +49,7 @@ def unsteady(data: CampaignData) -> Iterator[QualityWarning]:
     """
     severity = Severity.WARNING if data.study.quick or data.study.smoke else Severity.FORBIDS
     for point, record in data.points.items():
-        if record.point.workload not in STORAGE or str(record.point.params.get("rw", "")) in READS:
+        if record.point.workload not in STORAGE or only_reads(record.point.params):
             continue
         for label in data.environments:
             done = data.done(point, label)

@@ -9,7 +9,7 @@ from statistics import median
 from primetime.analysis.data import CampaignData
 from primetime.analysis.scope import CAMPAIGN, scope_of
 from primetime.analysis.told import boot_numbers, boot_values, campaign_fact, means, percent
-from primetime.model import QualityWarning, Severity
+from primetime.model import QualityWarning, Severity, only_reads
 
 BUSY = 0.20  # of all CPUs, at the end of settling
 CLEAN_BYTES = 2 * 2**20  # the runner waits for 1 MiB
@@ -17,7 +17,8 @@ OTHERS = 0.25  # of busy
 FOREIGN_PACKETS = 20.0  # a second: ARP and the like are fewer
 STRAY_PACKETS = 4.0  # in a window; an ARP exchange is two
 FLUSHED = 0.5  # flushes of the device per sync of the workload
-ABSORBED = 0.9  # of the bytes written
+WORK = "written_bytes"  # by the workload; what it read never reaches the device
+ABSORBED = 0.9  # of them
 HELD_LEAST = 256 * 2**10  # pages of metadata may wait where the data do not
 BLOCK_LIMIT_S = 45 * 60.0
 
@@ -75,7 +76,8 @@ def foreign_packets(data: CampaignData) -> Iterator[QualityWarning]:
 
     Too much at all, or clearly more than in the campaign's other windows: a network has its own murmur.
     """
-    counted = [(trial, trial.values["control_packets"]) for trial in data.trials if "control_packets" in trial.values]
+    trials = [one for one in data.trials if "control_packets" in one.values and one.point not in data.over_control]
+    counted = [(trial, trial.values["control_packets"]) for trial in trials]
     usual = median([packets / trial.duration_s for trial, packets in counted if trial.duration_s] or [0.0])
     for trial, packets in counted:
         seconds = trial.duration_s or 0.0
@@ -85,13 +87,22 @@ def foreign_packets(data: CampaignData) -> Iterator[QualityWarning]:
             yield QualityWarning("foreign-packets", Severity.WARNING, scope, sentence, {"packets": packets})
 
 
+def unseen_visits(data: CampaignData) -> Iterator[QualityWarning]:
+    """A far peer behind the control interface: the test's own packets hide a visitor's."""
+    for point in (name for name in data.points if name in data.over_control):
+        sentence = (
+            f"{point} talks to the peer over the control interface: whether somebody visited cannot be told there"
+        )
+        yield QualityWarning("visits-unseen", Severity.NOTE, scope_of(point=point), sentence)
+
+
 def absorbed_writes(data: CampaignData) -> Iterator[QualityWarning]:
     """Writes that were acknowledged and were not on the device: the rate is the memory's."""
     for point in data.points:
         for label in data.environments:
             found = means(data, point, label)
-            work, held, written = found.get("work_bytes", 0.0), held_bytes(found), found.get("disk_written", math.inf)
-            if "drained_rate" in found and (held > (1 - ABSORBED) * work or written < ABSORBED * work):
+            work, held, written = found.get(WORK, 0.0), held_bytes(found), found.get("disk_written", math.inf)
+            if work and "drained_rate" in found and (held > (1 - ABSORBED) * work or written < ABSORBED * work):
                 rates = (
                     f"{found['rate'] / 1e6:.1f} MB/s were acknowledged, {found['drained_rate'] / 1e6:.1f} MB/s drained"
                 )
@@ -114,10 +125,11 @@ def not_durable(data: CampaignData) -> Iterator[QualityWarning]:
     """
     cached = str(campaign_fact(data, "disk.queue.write_cache")) == "write back"
     for record in data.points.values():
-        for label in data.environments if record.point.params.get("fsync") else ():
+        synced = record.point.params.get("fsync") and not only_reads(record.point.params)
+        for label in data.environments if synced else ():
             found = means(data, record.name, label)
             said = undone_syncs(found, float(record.point.params["bs"])) if cached else ""
-            work, written = found.get("work_bytes", 0.0), found.get("disk_written")
+            work, written = found.get(WORK, 0.0), found.get("disk_written")
             if not said and written is not None and written < ABSORBED * work:
                 said = f"{percent(written, work)} of the bytes reached the device"
             held = held_bytes(found)
@@ -133,20 +145,20 @@ def undone_syncs(found: Mapping[str, float], block: float) -> str:
     flushes, per_sync = found.get("disk_flushes"), found.get("writes_per_sync", 0.0)
     if flushes is None or not per_sync:
         return ""
-    syncs = found.get("work_bytes", 0.0) / block / per_sync
+    syncs = found.get(WORK, 0.0) / block / per_sync
     return f"{syncs:.0f} syncs gave the device {flushes:.0f} flushes" if flushes < FLUSHED * syncs else ""
 
 
 def long_blocks(data: CampaignData) -> Iterator[QualityWarning]:
-    """Blocks over 45 minutes: environments that are compared lie too far apart in time."""
-    groups = {record.point.group for record in data.points.values()}
-    spans: dict[int, list[float]] = {}
+    """Point groups over 45 minutes in a block: environments that are compared lie too far apart in time."""
+    spans: dict[tuple[int, int], list[float]] = {}
     for boot in data.boots:
-        spans.setdefault(boot.block, []).extend([boot.t0, boot.t1 if boot.t1 is not None else boot.t0])
-    long = {block: max(times) - min(times) for block, times in spans.items()}
-    over = [block for block, seconds in long.items() if seconds > BLOCK_LIMIT_S * max(1, len(groups))]
+        times = [boot.t0, boot.t1 if boot.t1 is not None else boot.t0]
+        spans.setdefault((boot.block, boot.group), []).extend(times)
+    over = [stretch for stretch, times in spans.items() if max(times) - min(times) > BLOCK_LIMIT_S]
     if over:
-        sentence = f"{len(over)} of {len(long)} blocks took longer than 45 minutes"
+        what = "blocks" if len({group for _, group in spans}) == 1 else "point groups in a block"
+        sentence = f"{len(over)} of {len(spans)} {what} took longer than 45 minutes"
         yield QualityWarning("long-blocks", Severity.WARNING, CAMPAIGN, sentence, {"blocks": float(len(over))})
 
 

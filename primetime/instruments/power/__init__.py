@@ -6,6 +6,7 @@ from importlib import import_module
 
 from primetime.errors import UserError
 from primetime.instruments.power.base import Meter
+from primetime.instruments.power.outside import OUTSIDE
 from primetime.model import MeterSpec
 
 MEMBERS = {
@@ -18,12 +19,16 @@ MEMBERS = {
     "tasmota": ("primetime.instruments.power.tasmota", "Tasmota"),
     "mqtt": ("primetime.instruments.power.mqtt", "Mqtt"),
     "um25c": ("primetime.instruments.power.um25c", "Um25c"),
+    "tc66c": ("primetime.instruments.power.tc66c", "Tc66c"),
+    "fnirsi": ("primetime.instruments.power.fnirsi", "Fnirsi"),
+    "joulescope": ("primetime.instruments.power.joulescope", "Joulescope"),
     "scpi": ("primetime.instruments.power.scpi", "Scpi"),
     "dcmi": ("primetime.instruments.power.dcmi", "Dcmi"),
     "redfish": ("primetime.instruments.power.redfish", "Redfish"),
     "csv": ("primetime.instruments.power.csv_log", "CsvLog"),
     "command": ("primetime.instruments.power.command", "CommandMeter"),
 }
+OF_A_FLEET = {OUTSIDE: ("primetime.instruments.power.outside", "Outside")}  # no study file may name it
 ON_THE_BOARD = ("rapl", "hwmon", "ina3221", "power_supply", "pmic", "dcmi")  # found without being told where
 SUGGESTED = (
     "a smart plug that answers on the network (Shelly Plug S, 0.1 W, 1 Hz): kind shelly, at the wall",
@@ -39,9 +44,9 @@ def kinds() -> tuple[str, ...]:
 
 def meter_class(kind: str) -> type[Meter]:
     """Return the class of a kind; UserError when there is none."""
-    if kind not in MEMBERS:
+    if kind not in MEMBERS and kind not in OF_A_FLEET:
         raise UserError(f"unknown kind of meter {kind!r}", f"known kinds: {', '.join(MEMBERS)}")
-    module, member = MEMBERS[kind]
+    module, member = {**MEMBERS, **OF_A_FLEET}[kind]
     found: type[Meter] = getattr(import_module(module), member)
     return found
 
@@ -49,6 +54,22 @@ def meter_class(kind: str) -> type[Meter]:
 def meter(spec: MeterSpec) -> Meter:
     """Make the meter that a study describes. UserError."""
     return meter_class(spec.kind)(spec.name, spec.settings)
+
+
+def outside(spec: MeterSpec) -> MeterSpec:
+    """Return what a board is told of a meter that its controller records. UserError."""
+    billed = meter(spec).channels()[0]
+    settings = {
+        "meter": spec.kind,
+        "channel": billed.name,
+        "unit": billed.unit,
+        "place": billed.place.value,
+        "resolution": billed.resolution,
+        "hz": billed.hz,
+        "accuracy": billed.accuracy,
+        "missing": billed.missing,
+    }
+    return MeterSpec(spec.name, OUTSIDE, settings)
 
 
 def meters_found() -> list[Meter]:

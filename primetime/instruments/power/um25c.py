@@ -9,15 +9,11 @@ A request of one byte, 0xf0, gives 130 bytes, about twice a second.
 
 from __future__ import annotations
 
-import os
-import select
 import struct
-import termios
-import time
-import tty
 from collections.abc import Sequence
 
 from primetime.instruments.power.base import TOTAL, WATTS, Meter, Place, PowerChannel, Reading, Setting, now
+from primetime.instruments.power.serial_line import SerialLine
 from primetime.model import Params
 
 REQUEST, LENGTH, LIMIT_S = b"\xf0", 130, 1.5
@@ -36,44 +32,20 @@ class Um25c(Meter):
 
     def __init__(self, name: str, given: Params) -> None:
         super().__init__(name, given)
-        self.descriptor = -1
+        self.line = SerialLine(self.word("device"))
 
     def channels(self) -> tuple[PowerChannel, ...]:
         missing = "the power supply's loss; its own drop is on the supply's side"
         return (PowerChannel(TOTAL, WATTS, Place.SUPPLY, 0.001, 2.0, 0.01, missing),)
 
     def open(self) -> None:
-        self.descriptor = os.open(self.word("device"), os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK | os.O_CLOEXEC)
-        try:
-            tty.setraw(self.descriptor)
-        except termios.error as error:
-            self.close()
-            raise OSError(f"{self.word('device')} is not a serial line: {error}") from error
+        self.line.open()
 
     def read(self) -> Sequence[Reading]:
-        if self.descriptor < 0:
-            raise OSError("the meter is not open")
-        termios.tcflush(self.descriptor, termios.TCIFLUSH)  # what is left of an answer that came too late
-        os.write(self.descriptor, REQUEST)
-        return now({TOTAL: parse(self.answer())})
-
-    def answer(self) -> bytes:
-        """130 bytes; OSError when they do not come in time."""
-        found, deadline = b"", time.monotonic() + LIMIT_S
-        while len(found) < LENGTH:
-            ready, _, _ = select.select([self.descriptor], [], [], max(0.0, deadline - time.monotonic()))
-            if not ready:
-                raise OSError(f"the meter gave {len(found)} of {LENGTH} bytes")
-            piece = os.read(self.descriptor, LENGTH - len(found))
-            if not piece:
-                raise OSError("the line is closed")
-            found += piece
-        return found
+        return now({TOTAL: parse(self.line.ask(REQUEST, LENGTH, LIMIT_S))})
 
     def close(self) -> None:
-        if self.descriptor >= 0:
-            os.close(self.descriptor)
-            self.descriptor = -1
+        self.line.close()
 
 
 def parse(answer: bytes) -> float:

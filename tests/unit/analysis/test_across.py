@@ -23,8 +23,9 @@ from primetime.analysis.devices import across_devices
 from primetime.analysis.welch import welch
 from primetime.cli import main
 from primetime.errors import UserError
-from primetime.model import Verdict
+from primetime.model import Fact, Verdict
 from primetime.report.comparing import changes_in_words, devices_in_words
+from primetime.store import CampaignFile
 
 PAIR = Making(kinds={"native": "native", "runc": "runc"}, points=(READ,), drift=0.005)
 side = st.lists(st.floats(-1, 1), min_size=3, max_size=12).filter(lambda d: max(d) - min(d) > 1e-3)
@@ -59,6 +60,9 @@ def campaigns(directory: Path, after: float, starts: int = 1, native: float = 1.
             sql.execute("UPDATE trial SET started_at = ? || substr(started_at, 5)", (str(2020 + number),))
             sql.execute("UPDATE fact SET value = ? WHERE name = 'kernel.release'", (json.dumps(f"6.{number}"),))
             sql.commit()
+        with CampaignFile.open(path, write=True) as file:
+            file.add_facts([Fact("version.runc", f"1.{number + 1}", "environment", "runc")])
+            file.add_facts([Fact("network.peer_round_trip_s", 0.001 * (number + 1))])
         paths.append(path)
     return paths[0], paths[1]
 
@@ -126,6 +130,8 @@ def test_the_verb_for_one_device(tmp_path: Path, capsys: pytest.CaptureFixture[s
     said = capsys.readouterr().out
     assert "20 % lower than before, which is worse" in " ".join(said.split())
     assert "kernel.release: 6.0 → 6.1" in said
+    assert "runc: version.runc: 1.1 → 1.2" in said
+    assert "round_trip" not in said
     assert main(["compare", str(before), str(after), "--json"]) == 0
     report = json.loads(capsys.readouterr().out)
     assert report["kind"] == "change"
@@ -179,6 +185,21 @@ def test_boots_of_two_devices_are_never_pooled(tmp_path: Path) -> None:
     [one] = across_devices([analyse(path) for path in on_devices(tmp_path, 5, spread=0.3)])
     assert one.interval is not None
     assert one.interval.high / one.interval.low > 1.3
+
+
+def test_a_device_at_its_limit_does_not_mix_its_metrics(tmp_path: Path) -> None:
+    """There the rate is not judged and the CPU per unit of work is: two metrics, which are never one number."""
+    paths = on_devices(tmp_path, 7)
+    for path in paths[:2]:
+        with CampaignFile.open(path, write=True) as file:
+            file.add_facts([Fact("device.limit.read_bytes_per_s", 30e6)])
+    found = {one.metric.name: one for one in across_devices([analyse(path) for path in paths])}
+    assert set(found) == {"rate", "cpu_per_gb"}
+    assert [bool(one.reason) for one in found["rate"].devices] == [True] * 2 + [False] * 5
+    assert found["rate"].interval is not None
+    assert (found["rate"].interval.pairs, found["rate"].verdict) == (5, Verdict.DIFFERENT)
+    assert [one.device for one in found["cpu_per_gb"].devices] == ["board-0", "board-1"]
+    assert not any(one.reason for one in found["cpu_per_gb"].devices)
 
 
 def test_the_verb_for_devices(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

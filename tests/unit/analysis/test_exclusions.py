@@ -9,9 +9,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from made_campaign import READ, Making, make_campaign
+from made_campaign import READ, REQUESTS, Making, make_campaign
 
 from primetime.analysis import analyse
+from primetime.model import Fact
 from primetime.store import CampaignFile
 
 PAIR = Making(kinds={"native": "native", "runc": "runc"}, points=(READ,), blocks=12)
@@ -47,6 +48,22 @@ def test_the_stopping_rule_leaves_out_the_same(tmp_path: Path) -> None:
     with CampaignFile.open(path, write=False) as file:
         blocks = [block for block, _ in file.log_ratios(READ.name, "rate", "runc", "native")]
     assert blocks == [1, 2, *range(4, 13)]
+
+
+def test_a_tests_own_packets_are_nobodys_visit(tmp_path: Path) -> None:
+    making = replace(PAIR, points=(READ, REQUESTS), peer="far.example")
+    path = with_rules(make_campaign(tmp_path / "made.sqlite", making), {"packets": 50.0})
+    with closing(sqlite3.connect(path)) as sql:
+        sql.execute("INSERT INTO measurement SELECT trial, 'control_packets', 9e5, '1', 'lower', 'cost' FROM trial")
+        sql.commit()
+    assert {one.point for one in analyse(path).excluded} == {READ.name, REQUESTS.name}
+    with CampaignFile.open(path, write=True) as file:
+        file.add_facts([Fact("network.peer_over_control", True)])
+    analysis = analyse(path)
+    assert {one.point for one in analysis.excluded} == {READ.name}
+    said = [(one.id, one.scope) for one in analysis.warnings if one.id in ("foreign-packets", "visits-unseen")]
+    assert ("visits-unseen", f"point:{REQUESTS.name}") in said
+    assert {scope.rpartition(":")[2] for name, scope in said if name == "foreign-packets"} == {READ.name}
 
 
 def test_without_a_rule_nothing_is_left_out(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from dataclasses import replace
 from pathlib import Path
@@ -30,6 +31,7 @@ from primetime.model import (
     Usable,
 )
 from primetime.report.html import html_report
+from primetime.report.json_report import json_text
 from primetime.report.terminal import render_analysis
 from primetime.store import CampaignFile, TrialResult
 
@@ -170,8 +172,20 @@ def test_the_report_shows_power_energy_efficiency_and_the_line(made: Analysis) -
         "W per busy CPU",
         "power follows the host's busy CPUs",
         "Its clock, by load pulses in 10 boots: +3.000",
+        "It gave 4 samples a second, 4 are its rate",
     ):
         assert words in text
+
+
+def test_programs_get_the_lines_and_the_reasons(made: Analysis, tmp_path: Path) -> None:
+    found = json.loads(json_text([made]))["power"]
+    assert found["meter"]["name"] == "plug"
+    assert [line["environment"] for line in found["lines"]] == ["native", "runc"]
+    assert all(line["slope"]["low"] < SLOPE < line["slope"]["high"] for line in found["lines"])
+    assert (found["lines"][0]["same"], found["lines"][1]["same"]["low"] < 1) == (None, True)
+    assert all(one["energy_j"] > 0 for one in found["trials"])
+    cut = json.loads(json_text([make(tmp_path / "cut.sqlite", unplugged_in=4)]))["power"]
+    assert any(one["energy_j"] is None and "the meter was silent" in one["reason"] for one in cut["trials"])
 
 
 def test_unplugging_the_meter_costs_energy_figures_and_no_others(made: Analysis, tmp_path: Path) -> None:

@@ -160,7 +160,7 @@ def test_limits_without_proof_are_told(tmp_path: Path) -> None:
 
 
 def test_an_uncapped_vmm_gets_no_verdict(tmp_path: Path) -> None:
-    making = replace(PAIR, kinds={"native": "native", "vm": "firecracker"})
+    making = replace(PAIR, kinds={"native": "native", "vm": "firecracker"}, uncapped=frozenset({"vm"}))
     analysis = analyse(make_campaign(tmp_path / "made.sqlite", making))
     assert "vmm-uncapped" in primary(analysis, "vm", READ.name).warnings
     assert primary(analysis, "vm", READ.name).verdict is Verdict.NO_VERDICT

@@ -105,6 +105,12 @@ def test_fios_sizes(text: str, size: int) -> None:
     assert fio_size(text) == size
 
 
+def test_patterns_are_called_by_one_name_and_reads_are_not_synced() -> None:
+    said = fio_text(rw="readwrite", fsync=4).encode()
+    assert (read_run("fio", said).params["rw"], read_run("fio", said).params["fsync"]) == ("rw", 4)
+    assert read_run("fio", fio_text(rw="randread", fsync=4).encode()).params["fsync"] == 0
+
+
 def test_what_a_recorded_fio_output_says_of_itself() -> None:
     run = read_run("fio", (RECORDED / "fio-3.39-randwrite-fsync-libaio32.json").read_bytes())
     assert run.told["tool.version"] == "fio-3.39"

@@ -52,6 +52,12 @@ def test_lists_are_crossed_and_named(tmp_path: Path) -> None:
     assert study.stopping.min_blocks == 10
 
 
+def test_what_has_no_effect_is_not_in_a_name(tmp_path: Path) -> None:
+    text = '[environments.native]\n[[points]]\nworkload = "fio"\nrw = ["randread", "randwrite"]\nfsync = 8\n'
+    study = load_study(written(tmp_path, text))
+    assert [point.name for point in study.points] == ["fio-randread", "fio-randwrite-fsync8"]
+
+
 def test_quick_is_small() -> None:
     study = load_study("quick")
     assert len(study.points) <= 4

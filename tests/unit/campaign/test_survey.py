@@ -12,6 +12,7 @@ from primetime.campaign.fake_device import FakeDevice
 from primetime.campaign.survey import on_emulated, try_environment
 from primetime.environments import environment
 from primetime.environments.fake import FakeEnvironment
+from primetime.errors import CommandTimeout
 from primetime.model import EnvironmentSpec, Usability, Usable
 
 NATIVE = environment(EnvironmentSpec("native", "native"))
@@ -67,3 +68,17 @@ def test_what_cannot_be_emulated_is_tried_once(monkeypatch: pytest.MonkeyPatch, 
     found = try_environment(device, member, BootStart(1))
     assert (found.state, found.reason) == (Usable.NO, "fake start: it was told to fail")
     assert device.acts == ["boot fc"]
+
+
+class Hung(FakeEnvironment):
+    """A fake whose program hangs when it is asked what it is."""
+
+    def missing(self) -> Usability | None:
+        raise CommandTimeout(("hung", "--version"), 30.0)
+
+
+def test_what_hangs_when_it_is_asked_costs_no_other_environment() -> None:
+    members = [Hung(EnvironmentSpec("hung", "fake", {})), FakeEnvironment(EnvironmentSpec("fine", "fake", {}))]
+    found = survey.survey(FakeDevice(), members, lambda words: None)
+    assert found["hung"].reason == "hung did not end within 30 s (hung --version)"
+    assert [one.state is Usable.NO for one in found.values()] == [True, False]

@@ -14,6 +14,7 @@ from primetime.campaign.visits import count
 from primetime.cli.board import visit
 from primetime.fleet.carry_out import answer_in, copy_rest
 from primetime.fleet.fleet_file import FleetDevice
+from primetime.host.facts import boot_id
 
 X86 = FleetDevice("x86", "127.0.0.1")
 
@@ -45,3 +46,16 @@ def test_without_being_asked_nothing_is_sent(tmp_path: Path, capfdbinary: pytest
     visit(Job(campaign), fetch=False)
     assert len(said(capfdbinary).getvalue().splitlines()) == 1
     assert not Job(campaign).beside("copy").exists()
+
+
+def test_the_clock_is_told_first_as_often_as_it_is_asked(
+    tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("\n\n"))
+    campaign = make_campaign(tmp_path / "made.sqlite", Making(blocks=1))
+    visit(Job(campaign), fetch=False, clock=True)
+    lines = said(capfdbinary).getvalue().splitlines()
+    told = [json.loads(line.removeprefix(b"primetime-clock ")) for line in lines[:2]]
+    assert told[0][0] < told[1][0]
+    assert told[0][1] == boot_id()
+    assert answer_in(X86, io.BytesIO(b"\n".join(lines)))["state"] == "stopped: blocks"

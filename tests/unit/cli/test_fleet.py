@@ -52,7 +52,10 @@ def test_boards_stand_side_by_side_with_reasons_below() -> None:
     words = table(
         {
             "x86": examined("qemu", "usable", **{"machine.kvm": True, "cpu.count": 1}),
-            "pi4": examined("runc", "not usable", "runc is missing", **{"machine.kvm": False, "cpu.count": 4}),
+            "pi4": {
+                **examined("runc", "not usable", "runc is missing", **{"machine.kvm": False, "cpu.count": 4}),
+                "controller_meter": "meter plug (shelly) shows 4.7 W",
+            },
             "porch": Unreachable("porch does not answer"),
         }
     )
@@ -62,6 +65,7 @@ def test_boards_stand_side_by_side_with_reasons_below() -> None:
     assert ["qemu", "✓", "usable", "–"] in lines
     assert ["runc", "–", "✗", "not", "usable"] in lines
     assert "pi4 runc: runc is missing → apt-get install it" in words
+    assert "pi4 meter plug (shelly) shows 4.7 W" in words
 
 
 def test_exit_codes(tmp_path: Path) -> None:

@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 
+from primetime.campaign import survey
 from primetime.campaign.plan import plan_block
 from primetime.campaign.study_file import load_study
 from primetime.cli import DONE, main
-from primetime.cli.plan import duration_in_words, plan
+from primetime.cli import plan as plan_verb
+from primetime.cli.plan import duration_in_words, in_words, plan
 
 STUDY = """
 title = "two of a kind"
@@ -80,6 +82,29 @@ def test_in_words(study_file: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert "from block 3 on" in out
     assert "at most 18 trials" in out
     assert "--seed 7" in out
+
+
+@pytest.mark.parametrize("kvm", [True, False])
+def test_what_cannot_be_emulated_is_left_out_without_kvm(
+    kvm: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As the survey has it: QEMU's guests are emulated then, Firecracker and Kata refused."""
+    device = tmp_path / "kvm"
+    if kvm:
+        device.touch()
+    monkeypatch.setattr(survey, "KVM", device)
+    monkeypatch.setattr(plan_verb, "machine_emulation", lambda: "")
+    found = planned(capsys, "microvm-on-edge", "--smoke")
+    said = {one["label"]: (one["one_block"], one["left_out"]) for one in found["environments"]}
+    refused = ("firecracker", "firecracker-default", "kata")
+    for label in refused:
+        assert said[label] == ("", "" if kvm else "it needs KVM: there is no /dev/kvm")
+    assert said["qemu"] == ("" if kvm else "there is no /dev/kvm, so it is emulated", "")
+    assert said["native"] == said["runc"] == ("", "")
+    points = len(found["points"])
+    assert found["estimate"]["trials"] == points * (len(said) - (0 if kvm else len(refused)))
+    words = in_words(plan(load_study("microvm-on-edge", smoke=True), 7))
+    assert ("kata: it needs KVM: there is no /dev/kvm: it would be left out" in words) == (not kvm)
 
 
 @pytest.mark.parametrize(

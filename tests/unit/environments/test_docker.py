@@ -8,11 +8,13 @@ from typing import cast
 
 import pytest
 
+from primetime.environments import docker
 from primetime.environments.base import BootContext
-from primetime.environments.docker import Docker
+from primetime.environments.docker import Docker, DockerContainer
 from primetime.environments.docker_engine import Engine, cgroup_name, parse_info
-from primetime.errors import BootFailed, CommandFailed, UserError
-from primetime.model import EnvironmentSpec, Limits
+from primetime.errors import BootFailed, CommandFailed, CommandTimeout, UserError
+from primetime.host.process import Placement, Spawning, spawn
+from primetime.model import EnvironmentSpec, Limits, Outcome, Usable
 
 HYBRID = "9:name=systemd:/docker/0aa1\n4:memory:/docker/0aa1\n2:cpuacct:/docker/0aa1\n0::/docker/0aa1\n"
 
@@ -68,3 +70,32 @@ def test_the_socket_is_named_to_the_client() -> None:
 def test_unknown_settings_are_refused() -> None:
     with pytest.raises(UserError, match="storage cannot be 'overlay'"):
         Docker(EnvironmentSpec("d", "docker", {"storage": "overlay"}))
+
+
+class HungEngine(Engine):
+    """An engine that answers nothing any more."""
+
+    def run(self, *arguments: str, check: bool = True, limit_s: float = 120.0) -> Outcome:
+        raise CommandTimeout(self.argv(*arguments), limit_s)
+
+
+def test_an_engine_that_hangs_does_not_hide_why_a_container_was_ended(tmp_path: Path) -> None:
+    boot = cast(BootContext, SimpleNamespace(name="b1", directory=tmp_path))
+    container = DockerContainer(boot, HungEngine("/run/docker.sock"), Placement())
+    with spawn(["sleep", "60"], Spawning()) as main:
+        container.end(main)
+
+
+class HungDocker(Docker):
+    """Docker with such an engine."""
+
+    def engine(self) -> Engine:
+        return HungEngine("/run/docker.sock")
+
+
+def test_an_engine_that_hangs_is_one_that_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(docker, "find_program", lambda name: f"/usr/bin/{name}")
+    found = HungDocker(EnvironmentSpec("d", "docker", {})).missing()
+    assert found is not None
+    assert found.state is Usable.NO
+    assert "did not end within 30 s" in found.reason

@@ -119,7 +119,7 @@ def test_settings_that_cannot_stand_together_are_refused(settings: dict[str, Sca
 
 def test_the_printed_name_is_never_just_kata() -> None:
     named = environment(EnvironmentSpec("kata", "kata", {"hypervisor": "fc", "cache": "kata-default"})).printed_name()
-    assert named == "kata (fc, devmapper, none, cache kata-default)"
+    assert named == "kata (fc, devmapper, none, cache=kata-default)"
 
 
 def test_both_runtimes_are_found_and_the_rust_one_is_preferred(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from primetime.environments import environment
 from primetime.environments.base import Attachment, BootContext, Connection
-from primetime.environments.guest import count_cpus, parse_meminfo, resident_bytes
+from primetime.environments.guest import count_cpus, resident_bytes
 from primetime.environments.qemu_command import MACHINES, kernel_command_line, qemu_argv
 from primetime.environments.qemu_microvm import MICROVM, QemuMicrovm, counter_khz, missing_on
 from primetime.environments.qmp import open_monitor
@@ -221,6 +221,5 @@ def test_the_monitor(tmp_path: Path) -> None:
 
 
 def test_parsing_what_the_guest_says() -> None:
-    assert parse_meminfo(b"MemTotal:  1024 kB\nHugePages_Total:  3\n") == {"MemTotal": 1 << 20, "HugePages_Total": 3}
     assert resident_bytes("Name:\tx\nVmRSS:\t  8 kB\n") == 8192
     assert [count_cpus(text) for text in ("0", "0-3", "0-1,4")] == [1, 4, 3]

@@ -8,7 +8,7 @@ import pytest
 
 from primetime.campaign.session import switched_off
 from primetime.campaign.study_file import load_study
-from primetime.environments import environment
+from primetime.environments import environment, environment_class, kinds
 from primetime.environments.base import Attachment
 from primetime.errors import UserError
 from primetime.model import EnvironmentSpec, Scalar
@@ -25,12 +25,29 @@ POINT = '[environments.native]\n[[points]]\nworkload = "start"\n'
         ("crun", {"network": "host"}, "x (network=host)"),
         ("gvisor", {}, "x (systrap)"),
         ("gvisor", {"overlay2": "root:self"}, "x (systrap, overlay2=root:self)"),
+        ("containerd-runc", {}, "x"),
+        ("containerd-runc", {"snapshotter": "devmapper"}, "x (devmapper)"),
+        ("containerd-runc", {"snapshotter": "devmapper", "seccomp": "none"}, "x (devmapper, seccomp=none)"),
+        ("runc-in-vm", {"seccomp": "none", "cache": "unsafe"}, "x (cache=unsafe, seccomp=none)"),
+        ("kata", {}, "x (qemu, devmapper, none)"),
+        ("kata", {"cache": "unsafe"}, "x (qemu, devmapper, none, cache=unsafe)"),
+        ("kata", {"hypervisor": "fc", "cache": "kata-default"}, "x (fc, devmapper, none, cache=kata-default)"),
+        ("firecracker", {"cache_type": "Unsafe"}, "x (cache_type=Unsafe)"),
         ("qemu", {"cache": "writeback"}, "x"),
         ("qemu", {"cache": "unsafe", "vmm_outside": True}, "x (cache=unsafe, vmm_outside=true)"),
     ],
 )
 def test_the_printed_name(kind: str, settings: dict[str, Scalar], printed: str) -> None:
     assert environment(EnvironmentSpec("x", kind, settings)).printed_name() == printed
+
+
+@pytest.mark.parametrize("kind", kinds())
+def test_what_unsafe_or_no_filter_means_is_a_variant_everywhere(kind: str) -> None:
+    """No member may forget it: flushes that are dropped, a system call filter that is not there."""
+    for setting in environment_class(kind).settings:
+        weak = {value for value in setting.choices if str(value).lower() == "unsafe"}
+        weak |= {"none"} if setting.name == "seccomp" else set()
+        assert weak <= set(setting.breaks), setting.name
 
 
 def test_a_container_on_the_hosts_network_is_attached_there() -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import threading
-import time
 from hashlib import sha256
 from pathlib import Path
 
@@ -115,8 +114,6 @@ def test_our_own_bug_is_not_a_boards_failure_and_ends_every_wait() -> None:
 def test_a_pause_can_be_called_off() -> None:
     pause = Pause()
     threading.Timer(0.05, pause.called_off.set).start()
-    began = time.monotonic()
     with pytest.raises(Interrupted, match="primetime fleet resume"):
         pause(600.0)
-    assert time.monotonic() - began < 60
     Pause()(-1.0)

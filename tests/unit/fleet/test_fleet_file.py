@@ -8,6 +8,7 @@ import pytest
 
 from primetime.errors import UserError
 from primetime.fleet.fleet_file import FleetDevice, load_fleet
+from primetime.model import MeterSpec
 
 FULL = """
 [devices.x86]
@@ -17,11 +18,26 @@ user = "root"
 identity = "keys/id"
 known_hosts = "/etc/known"
 volume = "/mnt/card/volume"
-meter = "shelly"
+meter = "bench"
 power_cut = ["primetime", "lab", "kill", "x86"]
 
 [devices.porch]
 address = "porch"
+
+[meters.bench]
+kind = "shelly"
+host = "192.0.2.1"
+"""
+
+
+TWICE = """
+[devices.a]
+address = "a"
+meter = "rapl"
+[devices.b]
+address = "b"
+meter = "rapl"
+[meters.rapl]
 """
 
 
@@ -41,7 +57,7 @@ def test_a_whole_file(tmp_path: Path) -> None:
         identity=str(tmp_path / "keys/id"),
         known_hosts="/etc/known",
         volume="/mnt/card/volume",
-        meter="shelly",
+        meter=MeterSpec("bench", "shelly", {"host": "192.0.2.1"}),
         power_cut=("primetime", "lab", "kill", "x86"),
     )
     assert porch == FleetDevice("porch", "porch")
@@ -71,6 +87,11 @@ def test_a_home_directory_is_the_users(tmp_path: Path) -> None:
         ("[devices.a]\naddress = 'a'\nadress = 'b'", "devices.a.adress: unknown key", "did you mean address?"),
         ("[devices.'a/b']\naddress = 'a'", "a name may hold letters", "rename it"),
         ("[devices.a", "Expected", "https://toml.io"),
+        ("[devices.a]\naddress = 'a'\nmeter = 'plug'", "devices.a.meter: there is no [meters.plug]", "add that table"),
+        ("[devices.a]\naddress = 'a'\n[meters.plug]", "meters.plug.kind: unknown kind of meter 'plug'", "shelly"),
+        ("[devices.a]\naddress = 'a'\n[meters.outside]\nmeter = 'x'", "unknown kind of meter 'outside'", "shelly"),
+        ("[devices.a]\naddress = 'a'\n[meters.shelly]", "meter.shelly (shelly): host is missing", "address"),
+        (TWICE, "devices.b.meter: meter 'rapl' watches a already", "give each its own"),
     ],
 )
 def test_a_mistake_names_file_key_and_a_way_out(tmp_path: Path, text: str, said: str, hint: str) -> None:

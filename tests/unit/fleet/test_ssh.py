@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import shlex
 import subprocess
+import sys
+from collections.abc import Sequence
+from typing import IO
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from primetime.errors import Unreachable, UserError
+from primetime.errors import CommandFailed, CommandTimeout, Unreachable, UserError
 from primetime.fleet.fleet_file import FleetDevice
 from primetime.fleet.ssh import Ssh, accepting, explained, forgetting, quoted, remote_words
 from primetime.host.process import find_program
@@ -103,3 +107,41 @@ def test_the_command_that_accepts_a_host_key_is_exact() -> None:
     )
     assert accepting(PLAIN) == "ssh -o StrictHostKeyChecking=ask porch true"
     assert forgetting(FULL) == "ssh-keygen -f /keys/known -R '[127.0.0.1]:40221'"
+
+
+class Here(Ssh):
+    """A board that is this machine, without ssh."""
+
+    def argv(self, remote: Sequence[str], *more: str) -> list[str]:
+        return list(remote)
+
+
+ECHO = "import sys\nfor line in sys.stdin:\n print('heard', line.strip(), flush=True)\nprint('the rest')"
+
+
+def said_twice(to: IO[bytes], answers: IO[bytes]) -> None:
+    """Two questions with their answers."""
+    for word in (b"one", b"two"):
+        to.write(word + b"\n")
+        to.flush()
+        assert answers.readline() == b"heard " + word + b"\n"
+
+
+def test_a_talk_comes_before_what_is_received() -> None:
+    out = io.BytesIO()
+    Here(PLAIN).receive_after(said_twice, [sys.executable, "-c", ECHO], out, 30.0)
+    assert out.getvalue() == b"the rest\n"
+
+
+def test_a_talk_with_a_program_that_fails_or_hangs() -> None:
+    def ask(to: IO[bytes], answers: IO[bytes]) -> None:
+        to.write(b"anybody?\n")
+        to.flush()
+        assert answers.readline() == b""
+
+    with pytest.raises(CommandFailed, match="unknown option"):
+        Here(PLAIN).receive_after(ask, ["sh", "-c", "echo unknown option >&2; exit 2"], io.BytesIO(), 30.0)
+    with pytest.raises(CommandTimeout):
+        Here(PLAIN).receive_after(ask, ["sleep", "60"], io.BytesIO(), 0.1)
+    with pytest.raises(Unreachable, match="does not answer: cut off"):
+        Here(PLAIN).receive_after(ask, ["sh", "-c", "echo cut off >&2; exit 255"], io.BytesIO(), 30.0)

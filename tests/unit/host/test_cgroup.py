@@ -7,29 +7,30 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from primetime.host.cgroup import parse_cpus, parse_hierarchy
+from primetime.host.cgroup import find_hierarchy, parse_cpus
+from primetime.host.mounts import parse_mounts
 
 RECORDED = Path(__file__).parents[2] / "recorded"
 
 
 def test_hybrid_host_counts_as_version_1() -> None:
-    mountinfo = (RECORDED / "mountinfo-linux-6.18-hybrid.txt").read_text()
-    hierarchy = parse_hierarchy(mountinfo, {"/sys/fs/cgroup/unified": ""})
+    mountinfo = (RECORDED / "mountinfo-linux-6.18-hybrid.txt").read_bytes()
+    hierarchy = find_hierarchy(parse_mounts(mountinfo), {Path("/sys/fs/cgroup/unified"): ""})
     assert hierarchy.version == 1
     assert hierarchy.roots["memory"] == Path("/sys/fs/cgroup/memory")
     assert hierarchy.roots["cpuacct"] == Path("/sys/fs/cgroup/cpuacct")
 
 
 def test_unified_host_counts_as_version_2() -> None:
-    mountinfo = "35 24 0:30 / /sys/fs/cgroup rw,nosuid shared:9 - cgroup2 cgroup2 rw,nsdelegate\n"
-    hierarchy = parse_hierarchy(mountinfo, {"/sys/fs/cgroup": "cpuset cpu io memory pids"})
+    mountinfo = b"35 24 0:30 / /sys/fs/cgroup rw,nosuid shared:9 - cgroup2 cgroup2 rw,nsdelegate\n"
+    hierarchy = find_hierarchy(parse_mounts(mountinfo), {Path("/sys/fs/cgroup"): "cpuset cpu io memory pids"})
     assert hierarchy.version == 2
     assert set(hierarchy.roots.values()) == {Path("/sys/fs/cgroup")}
 
 
 def test_no_memory_controller_is_not_version_2() -> None:
-    mountinfo = "35 24 0:30 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n"
-    hierarchy = parse_hierarchy(mountinfo, {"/sys/fs/cgroup": "cpuset cpu io pids"})
+    mountinfo = b"35 24 0:30 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n"
+    hierarchy = find_hierarchy(parse_mounts(mountinfo), {Path("/sys/fs/cgroup"): "cpuset cpu io pids"})
     assert hierarchy.version == 1
     assert "memory" not in hierarchy.roots
 

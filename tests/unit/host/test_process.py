@@ -44,6 +44,12 @@ def test_timeout_kills_the_whole_group(tmp_path: Path) -> None:
         time.sleep(0.01)
 
 
+def test_what_was_said_until_the_time_was_over_is_kept() -> None:
+    with pytest.raises(CommandTimeout) as caught:
+        run(["sh", "-c", "echo said; echo complained >&2; exec sleep 60"], timeout_s=0.5)
+    assert (caught.value.stdout, caught.value.stderr) == (b"said\n", b"complained\n")
+
+
 def test_missing_program_is_a_user_error() -> None:
     with pytest.raises(UserError, match="no-such-program is not installed"):
         run(["no-such-program"], timeout_s=1)

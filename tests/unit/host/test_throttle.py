@@ -8,6 +8,7 @@ import pytest
 
 from primetime.errors import UserError
 from primetime.host.ledger import Ledger
+from primetime.host.mounts import parse_mounts
 from primetime.host.process import Placement
 from primetime.host.throttle import KIND, ReadCap, blkio_root, reads_capped, undo_io_group
 from primetime.host.undo import UNDOS
@@ -16,8 +17,8 @@ RECORDED = Path(__file__).parents[2] / "recorded/mountinfo-linux-6.18-hybrid.txt
 
 
 def test_the_controller_is_found_where_it_is_mounted() -> None:
-    assert blkio_root(RECORDED.read_text()) == Path("/sys/fs/cgroup/blkio")
-    assert blkio_root("30 23 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n") is None
+    assert blkio_root(parse_mounts(RECORDED.read_bytes())) == Path("/sys/fs/cgroup/blkio")
+    assert blkio_root(parse_mounts(b"30 23 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n")) is None
 
 
 def test_undoing_what_never_happened(tmp_path: Path) -> None:

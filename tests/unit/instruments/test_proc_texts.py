@@ -128,13 +128,6 @@ def test_meminfo_is_in_bytes() -> None:
     assert named["MemFree"] == int(line.split()[1]) * 1024
 
 
-def test_pss_of_a_rollup_is_its_one_line_and_of_smaps_the_sum() -> None:
-    rollup = recorded("proc-smaps-rollup").decode()
-    once = memory.parse_pss(rollup)
-    assert once == int(rollup.partition("\nPss:")[2].split()[0]) * 1024
-    assert memory.parse_pss(rollup * 3) == 3 * once
-
-
 def test_a_threads_name_may_hold_brackets_and_blanks() -> None:
     named = by_name(threads.parse_thread(recorded("proc-pid-stat").decode(), recorded("proc-pid-schedstat").decode()))
     kinds = {name.rpartition(".")[2] for name in named}

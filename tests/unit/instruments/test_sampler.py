@@ -148,16 +148,6 @@ def test_memory_is_bounded_and_edges_stay_good_beyond_it() -> None:
         assert len(sampler.chunks()) == 1  # there is room again
 
 
-def test_refresh_opens_anew_and_gives_a_failed_instrument_another_chance() -> None:
-    fake, broken = FakeInstrument(), Broken("open")
-    with Sampler((fake, broken), NOTHING) as sampler:
-        assert sampler.facts()
-        broken.at = ""
-        sampler.refresh(Footprint(pids=(1,)))
-        assert sampler.facts() == ()
-        assert fake.opened_with == Footprint(pids=(1,))
-
-
 def test_a_kept_file_is_read_to_its_end_though_the_kernel_hands_it_out_in_pieces() -> None:
     """/proc/self/maps gives whole records of about a page per read."""
     path = Path("/proc/self/maps")

@@ -16,13 +16,15 @@ from hypothesis import strategies as st
 from made_campaign import READ, REQUESTS, Making, make_campaign, rich
 
 from primetime.analysis import analyse
+from primetime.cli import DONE
 from primetime.cli import export as export_verb
 from primetime.cli import report as report_verb
+from primetime.cli.ending import finish
 from primetime.errors import UserError
 from primetime.report.axis import ratio_axis, value_axis
 from primetime.report.html import html_report
 from primetime.report.markup import Markup, join, tag
-from primetime.report.terminal import render
+from primetime.report.terminal import WIDTH, render_analysis
 
 COMPARISON = {
     "environment", "baseline", "workload", "point", "metric", "kind", "primary", "unit", "direction", "value",
@@ -43,6 +45,10 @@ def run_report(*argv: str | Path) -> int:
     parser = argparse.ArgumentParser()
     report_verb.configure(parser)
     return report_verb.execute(parser.parse_args([str(one) for one in argv]))
+
+
+def render(campaign: Path, width: int = WIDTH) -> str:
+    return render_analysis(analyse(campaign), width)
 
 
 class Elements(HTMLParser):
@@ -93,7 +99,8 @@ def test_a_campaign_that_measured_nothing(tmp_path: Path) -> None:
 def test_json_has_exactly_the_promised_shape(made: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run_report(made, "--json") == 0
     report = json.loads(capsys.readouterr().out)
-    assert list(report) == ["campaign", "device", "comparisons", "warnings", "excluded"]
+    assert list(report) == ["campaign", "device", "comparisons", "warnings", "excluded", "power", "claims"]
+    assert (report["power"], report["claims"]) == (None, [])  # it had no meter
     assert all(set(one) == COMPARISON for one in report["comparisons"])
     assert all(list(one) == ["id", "severity", "scope", "sentence", "figures"] for one in report["warnings"])
     gvisor, cached = (
@@ -187,9 +194,44 @@ def test_the_verb_writes_the_page_beside_the_campaign(tmp_path: Path, capsys: py
     assert (tmp_path / "both.html").read_text().count("<article") == 2
 
 
-def test_a_page_that_cannot_be_written(made: Path, tmp_path: Path) -> None:
+def test_a_page_that_cannot_be_written(made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What was asked for on the screen is there all the same."""
     with pytest.raises(UserError, match="cannot write"):
         run_report(made, "-o", tmp_path / "none" / "page.html")
+    assert "ratio [95 %]" in capsys.readouterr().out
+    with pytest.raises(UserError, match="cannot write"):
+        run_report(made, "--json", "-o", tmp_path / "none" / "page.html")
+    assert json.loads(capsys.readouterr().out)["comparisons"]
+
+
+def test_a_campaign_that_cannot_be_told_here_has_not_failed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = make_campaign(tmp_path / "made.sqlite", Making(blocks=1))
+    path.with_suffix(".html").mkdir()
+    assert finish(path, quiet=False) == DONE
+    out = capsys.readouterr().out
+    assert "cannot write" in out
+    assert out.endswith(f"report it where analysis is installed: primetime report {path}\n")
+
+
+@pytest.mark.parametrize("missing", ["numpy", "scipy", "primetime.analysis"])
+def test_a_campaign_ends_well_where_analysis_has_not_what_it_needs(tmp_path: Path, missing: str) -> None:
+    """As after `pip install primetime`, without its extra."""
+    path = make_campaign(tmp_path / "made.sqlite", Making(blocks=1))
+    program = f"""
+import sys
+from pathlib import Path
+class Missing:
+    def find_spec(self, name, path=None, target=None):
+        if name == {missing!r} or name.startswith({missing + "."!r}):
+            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
+sys.meta_path.insert(0, Missing())
+from primetime.cli.ending import finish
+sys.exit(finish(Path({str(path)!r}), quiet=False))
+"""
+    ended = subprocess.run([sys.executable, "-c", program], check=False, capture_output=True, text=True)
+    assert (ended.returncode, ended.stderr) == (DONE, "")
+    first, _, last = ended.stdout.splitlines()
+    assert (first, last) == (str(path), f"report it where analysis is installed: primetime report {path}")
 
 
 def test_without_the_understanding_half_the_verb_says_what_to_install(made: Path) -> None:

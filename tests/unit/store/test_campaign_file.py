@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -180,6 +181,29 @@ def test_facts_keep_type_and_history(file: CampaignFile) -> None:
     file.add_facts([*facts, Fact("d", "y")])
     assert file.facts() == [*facts, Fact("d", "y")]
     assert file.facts("boot") == [Fact("a", 1, "boot", "3")]
+
+
+def test_a_boot_knows_its_point_group(file: CampaignFile) -> None:
+    slots = tuple(Slot(2, order, "native", Role.MAIN, group, NAMES) for order, group in enumerate((0, 3)))
+    file.plan_block(Block(2, slots))
+    for slot in file.open_slots(2):
+        file.begin_boot(slot.slot_id, 0.0)
+    assert [row["point_group"] for row in file.boots()] == [0, 3]
+
+
+def test_a_fact_that_changes_back_is_the_newest_again(file: CampaignFile) -> None:
+    for value in ("A", "A", "B", "B", "A"):
+        file.add_facts([Fact("d", value), Fact("d", value, "environment", "runc")])
+    assert file.facts("campaign") == [Fact("d", "A"), Fact("d", "B"), Fact("d", "A")]
+    assert [fact.value for fact in file.facts("environment")] == ["A", "B", "A"]
+
+
+def test_in_an_older_file_it_is_at_least_the_newest(file: CampaignFile) -> None:
+    with closing(sqlite3.connect(file.path)) as sql:
+        sql.execute("CREATE UNIQUE INDEX as_in_format_1 ON fact (scope, scope_id, name, value)")
+    for value in ("A", "B", "A"):
+        file.add_facts([Fact("d", value)])
+    assert file.facts("campaign") == [Fact("d", "B"), Fact("d", "A")]
 
 
 def test_what_the_survey_says_again_replaces_what_it_said(file: CampaignFile) -> None:

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from primetime.errors import TrialFailed, UserError
 from primetime.model import Point, Recipe, Scalar, Site, StepOutput, TrialData
+from primetime.model.patterns import WRITING
 from primetime.workloads import workload
-from primetime.workloads.fio import PATTERNS, WRITES, only_job
+from primetime.workloads.fio import PATTERNS, only_job
 
 RECORDED = Path(__file__).parents[2] / "recorded"
 SITE = Site("/data", 512, "")
@@ -65,6 +66,20 @@ def test_mixed_point_sums_both_directions() -> None:
     assert found["rate"] == pytest.approx(1e6, rel=0.1)
     assert found["work_bytes"] == found["iops"] * found["tool_duration"] * 16384
     assert found["drained_rate"] == found["rate"]
+
+
+def test_what_was_written_is_told_from_what_was_read() -> None:
+    mixed = parsed("fio-3.39-randrw-rate.json", rw="randrw", rate="1MB")
+    assert mixed["written_bytes"] == 507904 < mixed["work_bytes"]
+    written = parsed("fio-3.39-randwrite-fsync-psync.json", rw="randwrite", fsync=1)
+    assert written["written_bytes"] == written["work_bytes"]
+    assert "written_bytes" not in parsed("fio-3.39-randread.json", rw="randread")
+
+
+@pytest.mark.parametrize(("rw", "syncs"), [("read", 0), ("randread", 0), ("randwrite", 8), ("randrw", 8)])
+def test_only_what_writes_is_synced(rw: str, syncs: int) -> None:
+    assert point(rw=rw, fsync=8).params["fsync"] == syncs
+    assert ("--fsync=8" in recipe(rw=rw, fsync=8).run[0].argv) == bool(syncs)
 
 
 def test_missing_file_fails_the_trial_and_is_not_made() -> None:
@@ -189,7 +204,7 @@ def test_recipe_of_every_point_is_sound(rw: str, smoke: bool, **numbers: int) ->
     size = f"--size={made.layout_bytes}"
     assert size in made.run[0].argv
     assert size in made.layout[0].argv
-    assert made.writes == (rw in WRITES)
+    assert made.writes == (rw in WRITING)
     assert (made.bytes_written > 0) <= made.writes
     assert "--rate=0" not in " ".join(made.run[0].argv)
     assert not any(" " in word for step in (*made.run, *made.warm, *made.layout) for word in step.argv)
