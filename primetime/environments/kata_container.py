@@ -46,6 +46,7 @@ IMPORTED = "import sys; sys.path.insert(0, '/tmp'); from primetime_agent import 
 TOUCH = f"{IMPORTED}; print(Agent.touch(None, {{}})['touched_bytes'])"
 WRITE_BACK = "write back"
 BYPASSING = (QEMU, CLOUD_HYPERVISOR)  # the hypervisors that "safe" tells to go past the host's page cache
+VOLUME_DISK = "vdb"  # how facts call the volume's disk in every guest, whatever it is called there
 PAGE_SIZE = ("getconf", "PAGESIZE")
 ARGUMENT = 96 * 1024  # a kernel takes no argument beyond 128 KiB
 CHUNK = 512 * 1024  # bytes that travel in one call: arguments have 2 MiB in all
@@ -91,12 +92,14 @@ class KataContainer(CtrContainer):
         facts = []
         self.device = root_device(self.get("/proc/mounts").decode())
         for path, value in self.context.guest_settings.items():
-            inside = path.replace("/proc/", f"{PROC}/", 1).replace("/sys/block/vdb", f"{SYS}/block/{self.device}", 1)
             if path.startswith("/sys/") and not self.device:
                 continue  # the disk is the host's own, which has the setting already
-            refused = self.run(Command(("tee", inside), ANSWER_LIMIT_S, value.encode())).returncode != 0
-            name = path.removeprefix("/proc/sys/").removeprefix("/sys/block/").replace("/queue/", ".").replace("/", ".")
-            facts.append(Fact(f"guest.{name}", f"({value} refused)" if refused else value))
+            refused = (
+                self.run(Command(("tee", writable(path, self.device)), ANSWER_LIMIT_S, value.encode())).returncode != 0
+            )
+            if path.startswith("/proc/sys/"):  # what the disk took is read when the block path is proved
+                name = path.removeprefix("/proc/sys/").replace("/", ".")
+                facts.append(Fact(f"guest.{name}", f"({value} refused)" if refused else value))
         return tuple(facts)
 
     def prove_limits(self) -> tuple[Fact, ...]:
@@ -144,7 +147,7 @@ class KataContainer(CtrContainer):
             Fact("kata.vmm_opens_disk_direct", direct),
             Fact(BYPASSES, direct),
             Fact("guest.clock", "not measured: no agent of ours is inside"),
-            *(Fact(f"guest.{self.device}.{name}", value) for name, value in seen.items()),
+            *(Fact(f"guest.{VOLUME_DISK}.{name}", value) for name, value in seen.items()),
         )
 
     def touch_memory(self) -> tuple[Fact, ...]:
@@ -157,6 +160,12 @@ class KataContainer(CtrContainer):
             Fact("guest.touched_bytes", int(touched)),
             *cap_vmm(self.context, guest + overhead, overhead, VMM_SLACK),
         )
+
+
+def writable(path: str, device: str) -> str:
+    """Where a setting of the guest's kernel can be written from inside the container. `device`: the volume's disk."""
+    below = path.replace(f"/sys/block/{VOLUME_DISK}/", f"{SYS}/block/{device}/", 1)
+    return below.replace("/proc/", f"{PROC}/", 1) if path.startswith("/proc/") else below
 
 
 def broken_promise(choice: KataChoice, write_cache: str, direct: bool) -> str:

@@ -154,10 +154,12 @@ def test_on_qemu_the_block_path_and_the_shared_one_are_what_they_say(on_qemu: Le
     with closing(measured(on_qemu, tmp_path)) as campaign:
         roots = values(campaign, "boot", "kata.root")
         direct = values(campaign, "boot", "kata.vmm_opens_disk_direct")
+        inside = values(campaign, "boot", "guest.vdb.write_cache")
         cpus = values(campaign, "boot", "limits.cpus_inside")
         reached = flushes(campaign)
     assert roots == {"kata": {"block (sda)"}, "kata-unsafe": {"block (sda)"}, "kata-shared": {"virtio-fs"}}
     assert direct == {"kata": {1}, "kata-unsafe": {0}}
+    assert inside == {"kata": {"write back"}, "kata-unsafe": {"write back"}}  # QEMU drops flushes without a word
     assert set(cpus) == {"native", *roots}
     assert all(seen == {1} for seen in cpus.values())
     assert reached["kata-unsafe"] < reached["kata"]

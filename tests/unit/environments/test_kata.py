@@ -5,11 +5,13 @@ from __future__ import annotations
 import socket
 import tomllib
 from pathlib import Path
+from types import SimpleNamespace
 from typing import cast
 
 import pytest
 
 from primetime.environments import environment
+from primetime.environments.base import BootContext
 from primetime.environments.kata import version_in
 from primetime.environments.kata_config import (
     KataChoice,
@@ -20,19 +22,21 @@ from primetime.environments.kata_config import (
 )
 from primetime.environments.kata_container import (
     CHUNK,
+    KataContainer,
     broken_promise,
     device_major,
     fed,
     open_flags,
     present_pages,
     root_device,
+    writable,
 )
 from primetime.environments.kata_leftovers import kata_acts
 from primetime.environments.syslog import reading_syslog
 from primetime.errors import BootFailed, UserError
 from primetime.host.process import run
 from primetime.host.undo import open_ledger
-from primetime.model import EnvironmentSpec, Limits, Scalar
+from primetime.model import Command, EnvironmentSpec, Limits, Outcome, Scalar
 
 RECORDED = Path(__file__).parents[2] / "recorded"
 LIMITS = Limits(2, (2, 3), 512 << 20, 0)
@@ -178,6 +182,41 @@ def test_a_cache_that_is_not_what_was_asked_for_is_told(
     told = broken_promise(choice(**changed), write_cache, direct)
     assert words in told
     assert bool(told) == bool(words)
+
+
+def test_a_guests_settings_are_written_where_the_container_may() -> None:
+    assert writable("/proc/sys/vm/dirty_bytes", "sda") == "/run/primetime/proc/sys/vm/dirty_bytes"
+    assert writable("/sys/block/vdb/queue/scheduler", "sda") == "/run/primetime/sys/block/sda/queue/scheduler"
+
+
+class Answering(KataContainer):
+    """A container that has these files, and takes whatever is written."""
+
+    def __init__(self, files: dict[str, str], settings: dict[str, str]) -> None:
+        self.files = files
+        self.written: dict[str, bytes] = {}
+        self.choice = choice(cache="kata-default")
+        cgroup = SimpleNamespace(pids=lambda: frozenset[int]())
+        self.context = cast(BootContext, SimpleNamespace(guest_settings=settings, cgroup=cgroup))
+
+    def run(self, command: Command) -> Outcome:
+        if command.argv[0] == "tee":
+            self.written[command.argv[1]] = command.stdin
+            return Outcome(0, b"", b"", 0.0, 0.0)
+        return Outcome(0, self.files[command.argv[1]].encode(), b"", 0.0, 0.0)
+
+
+def test_the_volumes_disk_has_one_name_in_facts_and_one_value_for_each_setting() -> None:
+    queue = {"write_cache": "write back", "scheduler": "[none]", "rotational": "1", "read_ahead_kb": "128"}
+    files = {f"/sys/block/sda/queue/{name}": f"{value}\n" for name, value in queue.items()}
+    container = Answering(
+        {"/proc/mounts": "/dev/sda / ext4 rw 0 0\n", **files},
+        {"/proc/sys/vm/dirty_bytes": "1", "/sys/block/vdb/queue/scheduler": "none"},
+    )
+    facts = (*container.equalise(), *container.prove_block_path())
+    assert container.written["/run/primetime/sys/block/sda/queue/scheduler"] == b"none"
+    assert [fact.value for fact in facts if fact.name == "guest.vdb.scheduler"] == ["[none]"]
+    assert {fact.name: fact.value for fact in facts}["guest.vm.dirty_bytes"] == "1"
 
 
 @pytest.mark.parametrize("size", [1, 3, 200_000, CHUNK])
