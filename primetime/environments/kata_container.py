@@ -94,12 +94,10 @@ class KataContainer(CtrContainer):
         for path, value in self.context.guest_settings.items():
             if path.startswith("/sys/") and not self.device:
                 continue  # the disk is the host's own, which has the setting already
-            refused = (
-                self.run(Command(("tee", writable(path, self.device)), ANSWER_LIMIT_S, value.encode())).returncode != 0
-            )
+            outcome = self.run(Command(("tee", writable(path, self.device)), ANSWER_LIMIT_S, value.encode()))
             if path.startswith("/proc/sys/"):  # what the disk took is read when the block path is proved
                 name = path.removeprefix("/proc/sys/").replace("/", ".")
-                facts.append(Fact(f"guest.{name}", f"({value} refused)" if refused else value))
+                facts.append(Fact(f"guest.{name}", value if outcome.returncode == 0 else f"({value} refused)"))
         return tuple(facts)
 
     def prove_limits(self) -> tuple[Fact, ...]:
