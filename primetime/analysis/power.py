@@ -19,7 +19,6 @@ NET = Metric("energy_net", "J", Direction.LOWER, MetricKind.COST)
 POWER = Metric("power", "W", Direction.LOWER, MetricKind.COST)
 WORK = {"B/s": "B/J", "bit/s": "bit/J", "1/s": "1/J"}  # what is done per second → per joule
 PER_JOULE = "work_per_joule"
-FAMILY = frozenset({"energy", "energy_net", "power", PER_JOULE})
 IDLES = {"idle-host": "bare host", "idle-environment": "environment, idle"}
 SERIES = "SELECT t, value FROM series_points WHERE boot = ? AND instrument = ? AND channel = ? ORDER BY t"
 

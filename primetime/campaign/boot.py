@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from posixpath import dirname
 
 from primetime.campaign.device import BootStart, Device
@@ -23,7 +23,7 @@ from primetime.environments.base import (
     failing_as,
 )
 from primetime.errors import BootFailed, CommandFailed, EnvironmentDied
-from primetime.model import Command, Fact, Phase, Point, Recipe, SeriesChunk, TrialStatus, Where
+from primetime.model import METERED, Command, Fact, Phase, Point, Recipe, SeriesChunk, TrialStatus, Where
 from primetime.store import CampaignFile, ClockRelation, TrialResult
 from primetime.workloads import workload
 
@@ -164,6 +164,7 @@ class Boot:
                 result = trial.carry_out(booted)
             finally:
                 self.phases.extend(trial.phases)
+            result = self.judged(point, result)
             if result.status is TrialStatus.FAILED:
                 self.interruption.check()  # it failed while a signal was obeyed: it is to be run again
             chunks = booted.sampler.chunks()
@@ -175,6 +176,16 @@ class Boot:
         if not reason and member.recipe(point, self.device.site).writes:
             with self.phase("rest"):
                 self.device.rest_after_write()
+
+    def judged(self, point: Point, result: TrialResult) -> TrialResult:
+        """Fail a trial that gives nothing under the name that the study judges by: better now than in the report."""
+        wanted = self.campaign.primary(point.name)
+        names = {one.metric.name for one in result.measurements}
+        own = workload(point.workload).primary(point)
+        if result.status is not TrialStatus.DONE or wanted in names | METERED | {own}:
+            return result
+        reason = f"the study's primary metric {wanted} is not among its figures: {', '.join(sorted(names))}"
+        return replace(result, status=TrialStatus.FAILED, reason=reason)
 
     def space(self, instance: Instance) -> None:
         """Let the files under test lie at another place of the volume than in the last boot."""

@@ -8,9 +8,10 @@ from pathlib import Path
 from primetime.campaign.study_table import Table
 from primetime.errors import UserError
 from primetime.host.knobs import knob, knob_names
+from primetime.host.volume import OWN_DIRECTORY
 from primetime.model import FlashSpec, LimitSpec, Scalar, Stopping, VolumeSpec
 
-DEFAULT_VOLUME = "/var/lib/primetime"
+DEFAULT_VOLUME = str(OWN_DIRECTORY)
 MODES = ("image", "partition")
 BUDGETS = ("guest", "total")
 NAMESPACE = "namespace"

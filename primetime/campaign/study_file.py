@@ -27,6 +27,10 @@ from primetime.errors import UserError
 from primetime.model import EnvironmentSpec, MeterSpec, Pace, Point, Scalar, Study
 from primetime.model.toml_table import NAME
 
+KEYS = (
+    "title", "baseline", "quick", "vary_setup", "environments", "points", "limits", "volume", "blocks", "pace",
+    "margins", "primary", "exclude", "flash", "network", "cpu", "tuning", "images", "meter", "power",
+)  # fmt: skip
 QUICK_POINTS = 4  # contract §8
 MARGINS = {"default": 0.05, "latency_p50": 0.10, "latency_p99": 0.20}
 
@@ -68,6 +72,7 @@ def read_text(name_or_path: str) -> tuple[str, str]:
 
 def resolve(name: str, top: Table, text: str, smoke: bool, outside: Sequence[MeterSpec] = ()) -> Study:
     """Check every table and fill in what is not said."""
+    top.only(*KEYS)
     quick = top.flag("quick", False)
     environments = read_environments(top.table("environments"))
     peer, path = read_network(top.table("network"))
@@ -100,7 +105,6 @@ def resolve(name: str, top: Table, text: str, smoke: bool, outside: Sequence[Met
         text=text,
         power=power,
     )
-    top.finish()
     check_together(top, study)
     return grouped(study)
 

@@ -24,7 +24,8 @@ def read_points(top: Table) -> tuple[Point, ...]:
     """Return all points, crossed and named; UserError for none, for two of one name, for equal ones."""
     entries = top.get("points", [])
     if not isinstance(entries, list) or not entries:
-        raise top.mistake("points", "a study needs at least one point", 'add [[points]] with workload = "fio"')
+        words = "must be a list of tables" if entries else "a study needs at least one point"
+        raise top.mistake("points", words, 'add [[points]], in two brackets, with workload = "fio"')
     found: list[Point] = []
     for number, entry in enumerate(entries, start=1):
         found.extend(expand(Table(top.file, f"points[{number}]", entry)))

@@ -8,10 +8,12 @@ from pathlib import Path
 
 from primetime.cli import DONE
 from primetime.cli.listeners import duration
+from primetime.host.lock import measuring
 from primetime.model import CampaignState
 from primetime.store import CampaignFile
 
 INTERVAL_S = 1.0
+UNFINISHED = "interrupted"
 ENDED = """SELECT trial, environment, point, status, reason, started_at FROM trials
            WHERE status IN ('done', 'failed', 'skipped') AND trial > ? ORDER BY trial"""
 RUNNING = "SELECT environment, point FROM trials WHERE status = 'running'"
@@ -31,7 +33,11 @@ def execute(options: argparse.Namespace) -> int:
         with CampaignFile.open(options.campaign, write=False) as campaign:
             seen = print_ended(campaign, seen)
             state = campaign.state()
-            print_standing(campaign, state)
+            left_alone = state is CampaignState.RUNNING and not measuring()
+            print_standing(campaign, state, left_alone)
+        if left_alone:
+            print(f"nobody measures here: go on with: primetime resume {options.campaign}")
+            return DONE
         if options.once or state is not CampaignState.RUNNING:
             return DONE
         time.sleep(INTERVAL_S)
@@ -46,7 +52,7 @@ def print_ended(campaign: CampaignFile, seen: int) -> int:
     return seen
 
 
-def print_standing(campaign: CampaignFile, state: CampaignState) -> None:
+def print_standing(campaign: CampaignFile, state: CampaignState, left_alone: bool) -> None:
     """One line: how far, what runs now, when the planned blocks will be done."""
     counts = campaign.counts()
     ended = counts.done + counts.failed + counts.skipped
@@ -54,5 +60,6 @@ def print_standing(campaign: CampaignFile, state: CampaignState) -> None:
     now = "".join(f"; now {row['environment']} {row['point']}" for row in campaign.rows(RUNNING))
     pace = campaign.rows(PACE)[0]
     eta = duration(pace["seconds"] / ended * counts.planned) if ended else "unknown"
-    left = f"; about {eta} left in the planned blocks" if state is CampaignState.RUNNING else ""
-    print(f"{state}: {ended} of {total} planned trials ended{now}{left}", flush=True)
+    going_on = state is CampaignState.RUNNING and not left_alone
+    left = f"{now}; about {eta} left in this block" if going_on else ""
+    print(f"{UNFINISHED if left_alone else state}: {ended} of {total} planned trials ended{left}", flush=True)

@@ -24,6 +24,7 @@ from primetime.host.process import run
 from primetime.host.rawdisk import opened, overwrite_randomly, write_fully
 from primetime.model import Fact, Scalar, VolumeSpec
 
+OWN_DIRECTORY = Path("/var/lib/primetime")  # made where it is not
 DIRECTORY_NAME = "primetime-volume"  # the only place where a power cut can leave something of ours
 MKFS_OPTIONS = "lazy_itable_init=0,lazy_journal_init=0,nodiscard"  # discard would punch holes into the image
 MOUNT_OPTIONS = "rw,relatime,data=ordered"
@@ -167,9 +168,15 @@ def check_device(device: Path, spec: VolumeSpec) -> None:
 
 
 def check_path(path: Path, needed: int) -> None:
-    """UserError unless `path` is a directory of a real file system with `needed` bytes to spare."""
+    """UserError unless `path` is a directory of a real file system with `needed` bytes to spare.
+
+    At most its last part is made: a mistyped mount point must not become a directory of another disk.
+    """
+    own = path.is_relative_to(OWN_DIRECTORY)
+    if not own and not path.parent.is_dir():
+        raise UserError(f"volume.path {path}: there is no directory {path.parent}", "make it, or correct volume.path")
     try:
-        path.mkdir(parents=True, exist_ok=True)
+        path.mkdir(parents=own, exist_ok=True)
     except OSError as error:
         reason = f"volume.path {path} cannot be made: {error.strerror}"
         raise UserError(reason, "set volume.path in the study") from None

@@ -38,6 +38,7 @@ from primetime.model.findings import (
     Verdict,
 )
 from primetime.model.metrics import (
+    METERED,
     Direction,
     Measurement,
     Metric,
@@ -90,6 +91,7 @@ from primetime.model.work import (
 )
 
 __all__ = [
+    "METERED",
     "NETWORK_WORKLOADS",
     "PEER_WORD",
     "Block",

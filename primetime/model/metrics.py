@@ -31,6 +31,9 @@ class Metric:
     kind: MetricKind
 
 
+METERED = frozenset({"energy", "energy_net", "power", "work_per_joule"})  # made of a meter's series, after the trials
+
+
 @dataclass(frozen=True, slots=True)
 class Measurement:
     """One value of one metric, from one trial."""

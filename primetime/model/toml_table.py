@@ -80,11 +80,10 @@ class TomlTable:
         """A whole number."""
         value = self.get(key, default)
         if not isinstance(value, int) or isinstance(value, bool) or value < least:
-            raise self.mistake(
-                key, f"must be a whole number of at least {least}, not {value!r}", f"write {key} = {default}"
-            )
+            words = f"must be a whole number of at least {least}, not {value!r}"
+            raise self.mistake(key, words, f"write {key} = {max(default, least)}")
         if value > most:
-            raise self.mistake(key, f"can be at most {most}, not {value}", f"write {key} = {default}")
+            raise self.mistake(key, f"can be at most {most}, not {value}", f"write {key} = {max(default, least)}")
         return value
 
     def number(self, key: str, default: float) -> float:
@@ -114,6 +113,11 @@ class TomlTable:
                 raise self.mistake(key, f"must be a plain value, not {value!r}", "give a word, number, true or false")
             found[key] = value
         return found
+
+    def only(self, *known: str) -> None:
+        """UserError for a key that is none of these, before others are missed for it."""
+        self.asked.update(known)
+        self.finish()
 
     def finish(self) -> None:
         """UserError for the first key that nobody asked for."""

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from primetime.analysis import Analysis
 from primetime.analysis.quantities import NOTHING, SPACE
 from primetime.analysis.told import variants_of
-from primetime.model import Severity
+from primetime.model import CampaignState, Severity
 from primetime.report.power_words import (
     CLAIMS,
     ENERGY_HEADS,
@@ -40,7 +40,7 @@ def render_analysis(analysis: Analysis, width: int = WIDTH) -> str:
     sections.append(_listed("In words", (finding.sentence for finding in analysis.findings), width))
     sections += power_lines(analysis, width)
     sections.append(_listed(CLAIMS, (claim.sentence for claim in analysis.claims), width))
-    warnings = dict.fromkeys(f"{MARKS[one.severity]}{one.sentence}" for one in analysis.warnings)
+    warnings = dict.fromkeys(f"{MARKS[one.severity]}{one.sentence} [{one.id}]" for one in analysis.warnings)
     sections.append(_listed("Warnings", warnings, width))
     sections.append(_listed("Left out", left_out(analysis), width))
     return "\n\n".join(section for section in sections if section).replace(SPACE, " ")
@@ -72,13 +72,18 @@ def left_out(analysis: Analysis) -> Iterator[str]:
         yield f"{count} {status} {trials} of {environment} in {point}: {reason}"
 
 
+def standing(state: str) -> str:
+    """A campaign's state; a report cannot know whether somebody measures it right now."""
+    return "unfinished" if state == CampaignState.RUNNING else state
+
+
 def _title(analysis: Analysis, width: int) -> str:
     campaign = analysis.data.campaign
     blocks = max((trial.block for trial in analysis.data.trials), default=0)
     kind = " · smoke" if analysis.data.study.smoke else " · quick" if analysis.data.study.quick else ""
     words = (
         f"{analysis.data.study.name} on {campaign['device']}{kind} · {blocks} block{'' if blocks == 1 else 's'} · "
-        f"{campaign['state']} · seed {campaign['seed']} · baseline {analysis.baseline}"
+        f"{standing(str(campaign['state']))} · seed {campaign['seed']} · baseline {analysis.baseline}"
     )
     variants = "".join(f" · {variant}" for variant in variants_of(analysis.data))
     words += variants

@@ -66,7 +66,8 @@ class Database:
 def create_database(path: Path) -> sqlite3.Connection:
     """Make a new, empty campaign file, owned by the user who called sudo. UserError when `path` exists."""
     if path.exists():
-        raise UserError(f"{path} exists already", f"primetime resume {path}, or give another name with -o")
+        hint = f"give another name with -o, or go on with it: primetime resume {path}"
+        raise UserError(f"{path} exists already", hint)
     try:
         make_directory(path.parent)
         path.touch(exist_ok=False)

@@ -35,6 +35,9 @@ class Kind(StrEnum):
     FILES = 'a table such as { "/data/inside" = "host-file" }'  # the runner reads them: a list of tables reaches us
 
 
+UNITS = {Kind.SIZE: "units: B, KiB, MiB, GiB", Kind.DURATION: "units: ms, s, min, h"}
+
+
 @dataclass(frozen=True, slots=True)
 class Parameter:
     """One key of a point. `default` is in bytes or seconds already; `least`: the smallest value allowed.
@@ -56,7 +59,8 @@ class Parameter:
             return self.part(where, given)
         found = convert(self.kind, given)
         if found is None:
-            raise UserError(f"{where}: {self.name} must be {self.kind}, not {given!r}", self.help)
+            units = f"; {UNITS[self.kind]}" if self.kind in UNITS else ""
+            raise UserError(f"{where}: {self.name} must be {self.kind}, not {given!r}", f"{self.help}{units}")
         if self.choices and found not in self.choices:
             allowed = ", ".join(str(choice) for choice in self.choices)
             raise UserError(f"{where}: {self.name} cannot be {given!r}", f"choose one of: {allowed}")

@@ -89,9 +89,9 @@ class HungDevice(FakeDevice):
 
 
 class Campaign:
-    """A campaign on a fake device, run as far as it goes."""
+    """A campaign on a fake device, run as far as it goes. `primary`: the study's choice, "" for the workload's own."""
 
-    def __init__(self, path: Path, study: Study) -> None:
+    def __init__(self, path: Path, study: Study, primary: str = "") -> None:
         self.study = study
         self.device: FakeDevice = FakeDevice()
         self.members = {spec.label: environment(spec) for spec in study.environments}
@@ -99,7 +99,7 @@ class Campaign:
         self.visits: Visits | None = None
         self.file = CampaignFile.create(path, study, 7, "fake")
         for point in study.points:
-            self.file.add_point(point, workload("fake").primary(point))
+            self.file.add_point(point, primary or workload("fake").primary(point))
         for label, member in self.members.items():
             self.file.add_environment(member.spec, label, Usability("fake", Usable.YES))
 

@@ -102,6 +102,14 @@ def test_what_cannot_run_here_is_skipped_with_the_reason(path: Path) -> None:
     assert campaign.file.counts().failed == 0
 
 
+def test_a_primary_metric_that_nothing_gives_fails_the_trial_at_once(path: Path) -> None:
+    campaign = Campaign(path, made_study({"native": {}}), primary="bandwidth")
+    campaign.run()
+    reasons = {row["reason"] for row in campaign.file.rows("SELECT reason FROM trials WHERE status = 'failed'")}
+    assert len(reasons) == 1
+    assert reasons.pop().startswith("the study's primary metric bandwidth is not among its figures: ")
+
+
 def test_emulated_environments_get_one_block(path: Path) -> None:
     campaign = Campaign(path, made_study({"native": {}, "vm": {}}))
     campaign.run({"vm": Usability("fake", Usable.CAVEAT, "emulated", emulated=True)})

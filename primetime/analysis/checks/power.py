@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from primetime.analysis.compare import typical
 from primetime.analysis.data import CampaignData
 from primetime.analysis.energy import Energy, finest_watts
-from primetime.analysis.power import FAMILY, IDLES, Power
+from primetime.analysis.power import IDLES, Power
 from primetime.analysis.scope import CAMPAIGN, scope_of
-from primetime.model import QualityWarning, Severity
+from primetime.model import METERED, QualityWarning, Severity
 
 BITS = {0: "under-voltage", 1: "frequency capped", 2: "throttled", 3: "soft temperature limit"}
 FREQUENCY = 0.05  # of the mean frequency
@@ -30,7 +30,7 @@ def no_energy(power: Power) -> Iterator[QualityWarning]:
     of = Counter((one.environment, one.point) for one in power.trials)
     for (label, point, reason), count in lost.items():
         sentence = f"{count} of {of[label, point]} trials of {label} in {point} have no energy figure: {reason}"
-        for metric in sorted(FAMILY):
+        for metric in sorted(METERED):
             yield QualityWarning("no-energy", Severity.WARNING, scope_of(label, point, metric), sentence)
     idles = Counter((one.environment, one.phase, one.energy) for one in power.idles if isinstance(one.energy, str))
     for (label, phase, reason), count in idles.items():
@@ -54,7 +54,7 @@ def too_coarse(data: CampaignData, power: Power) -> Iterator[QualityWarning]:
                     f"{label} and {data.study.baseline} differ by {abs(own - base):.3g} W in {point}, "
                     f"less than the {finest:g} W that meter {meter.name} can tell apart"
                 )
-                for metric in sorted(FAMILY - {"work_per_joule"}):
+                for metric in sorted(METERED - {"work_per_joule"}):
                     scope = scope_of(label, point, metric)
                     yield QualityWarning("meter-too-coarse", Severity.FORBIDS, scope, sentence, {"watts": finest})
 

@@ -99,7 +99,8 @@ NATIVE = "[environments.native]\n"
         (NATIVE + POINT + "name = 'x'\nbs = ['4KiB', '8KiB']", "one name cannot serve 2 points"),
         (NATIVE + POINT + "name = '<script>'", "is no name"),
         (NATIVE + "[[points]]\nworkload = 'fioo'", "unknown workload 'fioo'"),
-        ("points = 3\n" + NATIVE, "points: a study needs at least one point"),
+        ("[environment.native]\n" + POINT, "environment: unknown key"),
+        ("points = 3\n" + NATIVE, "points: must be a list of tables"),
         ("environments = 3\n" + POINT, "environments must be a table"),
     ],
 )
