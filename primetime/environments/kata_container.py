@@ -4,7 +4,8 @@ A second proc and sysfs, writable, lie below /run in it: there the guest's own k
 
 No program gets a standard input from outside: at its end containerd's client asks the shim to close it before it
 closes its own end, and Kata's shim waits for that end with its one lock held (seen with Kata 4.1.0, containerd 1.7:
-every later call hangs; pkg/containerd-shim-v2/service.go, CloseIO). So what a program reads comes as arguments.
+every later call hangs; pkg/containerd-shim-v2/service.go, CloseIO). So what a program reads comes as arguments. An end
+that is there from the start is harmless: the client sees it before it has anything to close.
 """
 
 from __future__ import annotations

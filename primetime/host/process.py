@@ -86,7 +86,8 @@ def run(
     process group), UserError (the program is missing).
     """
     pipe = subprocess.PIPE
-    how = replace(spawning or Spawning(), stdin=pipe, stdout=pipe, stderr=pipe)
+    given = pipe if stdin else subprocess.DEVNULL  # an end that is there from the start, whenever it is looked for
+    how = replace(spawning or Spawning(), stdin=given, stdout=pipe, stderr=pipe)
     t0 = time.monotonic()
     with spawn(argv, how) as child:
         try:

@@ -85,7 +85,7 @@ STANDING = r"""
 for d in /run /run/vc /run/vc/* /run/kata* /run/kata-containers/* /run/kata-containers/shared/* \
     /run/containerd /run/containerd/s /run/netns /dev/mapper /run/primetime /run/primetime/*; do
     [ -d $d ] && ls -d $d/*
-done 2> /dev/null | grep -vE '^/run/primetime(/lock|/ledger)?$' | sort -u
+done 2> /dev/null | grep -vE '^/run/(crun|primetime|primetime/lock|primetime/ledger)$' | sort -u
 DM_DISABLE_UDEV=1 dmsetup ls; losetup --list --noheadings --output NAME,BACK-FILE
 find /sys/fs/cgroup -type d | grep -v '^/sys/fs/cgroup/primetime$' | sort
 cut -d' ' -f5 /proc/self/mountinfo | sort

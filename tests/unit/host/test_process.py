@@ -73,3 +73,9 @@ def test_a_program_that_ends_without_reading_is_no_error() -> None:
         child.wait(30)
         child.stdin.write(b"nobody reads this")
     assert child.stdin.closed
+
+
+def test_a_program_that_is_given_nothing_finds_the_end_at_once() -> None:
+    # containerd's client hung in Kata when a pipe was closed a moment after it had looked
+    assert run(["readlink", "/proc/self/fd/0"], timeout_s=10).stdout == b"/dev/null\n"
+    assert run(["cat"], timeout_s=10, stdin=b"words").stdout == b"words"
