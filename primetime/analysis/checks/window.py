@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from statistics import median
 
 from primetime.analysis.data import CampaignData
 from primetime.analysis.scope import CAMPAIGN, scope_of
@@ -74,11 +73,13 @@ def others_busy(data: CampaignData) -> Iterator[QualityWarning]:
 def foreign_packets(data: CampaignData) -> Iterator[QualityWarning]:
     """Traffic on the control interface inside windows: somebody visited while it was measured.
 
-    Too much at all, or clearly more than in the campaign's other windows: a network has its own murmur.
+    Too much at all, or clearly more than in the campaign's quietest quarter: a network has its own murmur, but a
+    visitor may stay for half of the windows.
     """
     trials = [one for one in data.trials if "control_packets" in one.values and one.point not in data.over_control]
     counted = [(trial, trial.values["control_packets"]) for trial in trials]
-    usual = median([packets / trial.duration_s for trial, packets in counted if trial.duration_s] or [0.0])
+    rates = sorted(packets / trial.duration_s for trial, packets in counted if trial.duration_s)
+    usual = rates[len(rates) // 4] if rates else 0.0
     for trial, packets in counted:
         seconds = trial.duration_s or 0.0
         if seconds and packets >= STRAY_PACKETS + min(FOREIGN_PACKETS, 3 * usual) * seconds:

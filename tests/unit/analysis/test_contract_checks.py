@@ -207,6 +207,11 @@ def test_a_rate_that_is_kept_to_and_one_frequency_are_no_matter(sound: CampaignD
     assert "frequency-differs" not in ids(near(sound))
 
 
+def test_a_visitor_who_stays_for_half_of_the_windows_is_seen(sound: CampaignData) -> None:
+    stayed = both(with_values("native", control_packets=0.0), with_values("qemu", control_packets=30.0))
+    assert "foreign-packets" in ids(stayed(sound))
+
+
 def test_the_murmur_of_a_network_is_no_visit(sound: CampaignData) -> None:
     """One packet a second in every window is what this network is like; a silent window proves nothing else."""
     murmur = with_values("qemu", control_packets=1.0)
