@@ -175,7 +175,10 @@ def forecast_lines(study: Study, predicted: Forecast) -> list[str]:
         how = f"extrapolated from {need.measured}" if need.extrapolated else f"seen in {need.measured}"
         advised = f", {need.iterations} iterations per boot advised" if need.iterations else ""
         lines.append(f"  {need.point:<28} {need.environment:<14} {need.metric:<18} {blocks:>9} blocks ({how}){advised}")
-    lines.append(f"about {predicted.blocks} blocks in {duration_in_words(predicted.seconds)}")
+    most = study.stopping.max_blocks
+    short = any(need.blocks is None or need.blocks > most for need in predicted.needs)
+    capped = f": blocks.max = {most} ends it before {width} is reached everywhere" if short else ""
+    lines.append(f"about {predicted.blocks} blocks in {duration_in_words(predicted.seconds)}{capped}")
     if predicted.unknown:
         lines.append(f"not in that campaign, and not counted: {', '.join(predicted.unknown)}")
     return lines

@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 
 from primetime.campaign import survey
+from primetime.campaign.forecast import Forecast, Need
 from primetime.campaign.plan import plan_block
 from primetime.campaign.study_file import load_study
 from primetime.cli import DONE, main
 from primetime.cli import plan as plan_verb
-from primetime.cli.plan import duration_in_words, in_words, plan
+from primetime.cli.plan import duration_in_words, forecast_lines, in_words, plan
 
 STUDY = """
 title = "two of a kind"
@@ -118,3 +119,11 @@ def test_shipped_studies_can_be_planned(capsys: pytest.CaptureFixture[str]) -> N
     found = planned(capsys, "quick")
     assert found["estimate"]["seconds"] < 600
     assert found["estimate"]["bytes_written"] > 0
+
+
+def test_an_estimate_says_when_the_studys_own_limit_comes_first() -> None:
+    study = load_study("quick")
+    enough, never = (Need("p", "runc", "rate", 2, blocks, True) for blocks in (3, None))
+    reached, capped = (forecast_lines(study, Forecast((need,), 5, 90.0, ()))[-1] for need in (enough, never))
+    assert reached == "about 5 blocks in 90 s"
+    assert capped == "about 5 blocks in 90 s: blocks.max = 5 ends it before 5 % is reached everywhere"
