@@ -58,7 +58,8 @@ class Boot:
     def carry_out(self, trials: Mapping[int, Point], tell: TrialListener) -> None:
         """Measure `trials` (trial id → point) in order. Raises BootFailed, EnvironmentDied, Interrupted."""
         written = self.device.written_bytes()
-        self.note((Fact(WRITTEN_BEFORE, written - self.device.booked_bytes),))
+        host = Fact("host.boot_id", self.device.boot_id())  # at once: a power cut may end this boot
+        self.note((host, Fact(WRITTEN_BEFORE, written - self.device.booked_bytes)))
         try:
             with self.metering.recording():
                 self.metered(trials, tell)
@@ -110,7 +111,7 @@ class Boot:
             for trial, point in trials.items():
                 self.one_trial(booted, trial, point, tell)
             self.keep_clock(first, instance.clock_offset(), began)
-            self.note((*sampler.facts(), Fact("host.boot_id", self.device.boot_id())))
+            self.note(sampler.facts())
         self.note(tuple(Fact(f"evidence.{name}", value) for name, value in instance.evidence().items()))
 
     def provide(self, instance: Instance, recipes: list[Recipe], stack: ExitStack) -> None:

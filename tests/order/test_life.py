@@ -148,6 +148,9 @@ def test_resume_runs_what_is_left_and_nothing_twice(path: Path) -> None:
         Runner(run).carry_out(resumed=False)
     before = campaign.done()
     assert len(before) == limit
+    [boots] = campaign.file.rows("SELECT count(*) AS count FROM boots")
+    starts = campaign.file.rows("SELECT scope_id FROM facts WHERE name = 'host.boot_id'")
+    assert len(starts) == boots["count"], "the boot that was cut must say in which start of the host it was"
     campaign.file.interrupted()
     campaign.run(resumed=True)
     after = campaign.done()
