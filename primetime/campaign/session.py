@@ -67,7 +67,9 @@ def begin(
     """Carry a study out in a new campaign file. UserError, Interrupted, UndoFailed."""
     require_root("run")
     if path.exists():
-        raise UserError(f"{path} exists already", f"continue it with: primetime resume {path}")
+        raise UserError(
+            f"{path} exists already", f"give another name with -o, or go on with it: primetime resume {path}"
+        )
     with opened(study, listener) as session:
         require_usable(session.usability)
         chosen = secrets.randbits(SEED_BITS) if seed is None else seed

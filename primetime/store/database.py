@@ -63,11 +63,16 @@ class Database:
         self._connection.execute("COMMIT")
 
 
-def create_database(path: Path) -> sqlite3.Connection:
-    """Make a new, empty campaign file, owned by the user who called sudo. UserError when `path` exists."""
+def refuse_existing(path: Path) -> None:
+    """UserError when something of this name is there: no campaign is ever overwritten."""
     if path.exists():
         hint = f"give another name with -o, or go on with it: primetime resume {path}"
         raise UserError(f"{path} exists already", hint)
+
+
+def create_database(path: Path) -> sqlite3.Connection:
+    """Make a new, empty campaign file, owned by the user who called sudo. UserError when `path` exists."""
+    refuse_existing(path)
     try:
         make_directory(path.parent)
         path.touch(exist_ok=False)

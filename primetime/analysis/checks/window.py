@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 
 from primetime.analysis.data import CampaignData
 from primetime.analysis.scope import CAMPAIGN, scope_of
-from primetime.analysis.told import boot_numbers, boot_values, campaign_fact, means, percent
+from primetime.analysis.told import boot_numbers, campaign_fact, means, percent
 from primetime.model import QualityWarning, Severity, only_reads
 
 BUSY = 0.20  # of all CPUs, at the end of settling
@@ -164,8 +164,8 @@ def long_blocks(data: CampaignData) -> Iterator[QualityWarning]:
 
 
 def rebooted(data: CampaignData) -> Iterator[QualityWarning]:
-    """The host was restarted in between: a level of its own, recorded."""
-    starts = {str(value) for values in boot_values(data, "host.boot_id").values() for value in values}
+    """The host was restarted in between: a level of its own, recorded. Boots that were cut count: their trials do."""
+    starts = {str(fact.value) for fact in data.facts_of("boot", "host.boot_id")}
     if len(starts) > 1:
         times = "once" if len(starts) == 2 else f"{len(starts) - 1} times"
         sentence = f"the host was rebooted {times} during the campaign"

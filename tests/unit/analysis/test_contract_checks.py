@@ -14,7 +14,7 @@ from primetime.analysis.checks import quality_warnings
 from primetime.analysis.checks.aa import FEWEST_PAIRS, aa_pairs
 from primetime.analysis.compare import compare
 from primetime.analysis.data import CampaignData, load
-from primetime.model import Fact, Point, Role, Severity, Verdict
+from primetime.model import BootStatus, Fact, Point, Role, Severity, Verdict
 
 Change = Callable[[CampaignData], CampaignData]
 SYNCED = Point(WRITE.name, "fio", {**WRITE.params, "fsync": 1})
@@ -205,6 +205,14 @@ def test_a_rate_that_is_kept_to_and_one_frequency_are_no_matter(sound: CampaignD
     assert "pace-missed" not in ids(paced("50%")(sound)), "what was not measured is not missed"
     near = both(with_values("native", frequency_mean=1.5e9), with_values("qemu", frequency_mean=1.45e9))
     assert "frequency-differs" not in ids(near(sound))
+
+
+def test_a_reboot_that_cut_a_boot_is_seen(sound: CampaignData) -> None:
+    cut = replace(sound.boots[0], status=BootStatus.INTERRUPTED)
+    later = both(with_boot_fact("host.boot_id", "b", ""), lambda data: replace(data, boots=(cut, *data.boots[1:])))
+    first = Fact("host.boot_id", "a", "boot", str(cut.boot))
+    assert "host-rebooted" not in ids(later(sound))
+    assert "host-rebooted" in ids(later(replace(sound, facts=(*sound.facts, first))))
 
 
 def test_a_visitor_who_stays_for_half_of_the_windows_is_seen(sound: CampaignData) -> None:
