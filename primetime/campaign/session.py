@@ -66,10 +66,7 @@ def begin(
 ) -> CampaignState:
     """Carry a study out in a new campaign file. UserError, Interrupted, UndoFailed."""
     require_root("run")
-    if path.exists():
-        raise UserError(
-            f"{path} exists already", f"give another name with -o, or go on with it: primetime resume {path}"
-        )
+    refuse_existing(path)
     with opened(study, listener) as session:
         require_usable(session.usability)
         chosen = secrets.randbits(SEED_BITS) if seed is None else seed
