@@ -29,6 +29,7 @@ from primetime.images.cache import Cache
 from primetime.images.guest import build_guest_images
 from primetime.model import CampaignState, Fact, Listener, Point, Scalar, StepStarted, Study, Usability, Usable
 from primetime.store import CampaignFile
+from primetime.store.database import refuse_existing
 from primetime.workloads import workload
 
 SEED_BITS = 32
