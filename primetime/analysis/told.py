@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from primetime.analysis.data import CampaignData
-from primetime.model import BootStatus, Scalar
+from primetime.model import BootStatus, CampaignState, Scalar
 
 Value = Scalar | None
 VARIANT = "variant."
 MEASURED = frozenset({"network.peer_round_trip_s", "disk.device.life_time", "disk.device.pre_eol_info"})
+
+
+def standing(data: CampaignData) -> str:
+    """A campaign's state in a report, which cannot know whether somebody measures it right now."""
+    state = str(data.campaign["state"])
+    return "unfinished" if state == CampaignState.RUNNING else state
 
 
 def campaign_fact(data: CampaignData, name: str) -> Value:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from primetime import __version__
 from primetime.analysis import Analysis
-from primetime.analysis.told import variants_of
+from primetime.analysis.told import standing, variants_of
 from primetime.report.markup import Markup, join, tag
 from primetime.report.power_section import power_section
 from primetime.report.sections import (
@@ -61,7 +61,7 @@ def _header(analysis: Analysis) -> Markup:
         f"{blocks} block{'' if blocks == 1 else 's'}",
         f"{len(analysis.data.boots)} boots",
         f"baseline {analysis.baseline}",
-        str(campaign["state"]),
+        standing(analysis.data),
         f"seed {campaign['seed']}",
         f"{campaign['created_at']}"[:16].replace("T", " ") + " UTC",
     )

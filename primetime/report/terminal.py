@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator
 
 from primetime.analysis import Analysis
 from primetime.analysis.quantities import NOTHING, SPACE
-from primetime.analysis.told import variants_of
-from primetime.model import CampaignState, Severity
+from primetime.analysis.told import standing, variants_of
+from primetime.model import Severity
 from primetime.report.power_words import (
     CLAIMS,
     ENERGY_HEADS,
@@ -72,18 +72,13 @@ def left_out(analysis: Analysis) -> Iterator[str]:
         yield f"{count} {status} {trials} of {environment} in {point}: {reason}"
 
 
-def standing(state: str) -> str:
-    """A campaign's state; a report cannot know whether somebody measures it right now."""
-    return "unfinished" if state == CampaignState.RUNNING else state
-
-
 def _title(analysis: Analysis, width: int) -> str:
     campaign = analysis.data.campaign
     blocks = max((trial.block for trial in analysis.data.trials), default=0)
     kind = " · smoke" if analysis.data.study.smoke else " · quick" if analysis.data.study.quick else ""
     words = (
         f"{analysis.data.study.name} on {campaign['device']}{kind} · {blocks} block{'' if blocks == 1 else 's'} · "
-        f"{standing(str(campaign['state']))} · seed {campaign['seed']} · baseline {analysis.baseline}"
+        f"{standing(analysis.data)} · seed {campaign['seed']} · baseline {analysis.baseline}"
     )
     variants = "".join(f" · {variant}" for variant in variants_of(analysis.data))
     words += variants
