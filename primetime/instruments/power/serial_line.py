@@ -8,6 +8,9 @@ import termios
 import time
 import tty
 
+from primetime.instruments.power.base import Meter
+from primetime.model import Params
+
 
 class SerialLine:
     """One device file, raw; its speed is whatever the driver has (USB and Bluetooth lines have none)."""
@@ -47,3 +50,17 @@ class SerialLine:
         if self.descriptor >= 0:
             os.close(self.descriptor)
             self.descriptor = -1
+
+
+class SerialMeter(Meter):
+    """A meter on a serial line, which its setting `device` names."""
+
+    def __init__(self, name: str, given: Params) -> None:
+        super().__init__(name, given)
+        self.line = SerialLine(self.word("device"))
+
+    def open(self) -> None:
+        self.line.open()
+
+    def close(self) -> None:
+        self.line.close()

@@ -13,9 +13,8 @@ from __future__ import annotations
 import struct
 from collections.abc import Sequence
 
-from primetime.instruments.power.base import TOTAL, WATTS, Meter, Place, PowerChannel, Reading, Setting, needs, now
-from primetime.instruments.power.serial_line import SerialLine
-from primetime.model import Params
+from primetime.instruments.power.base import TOTAL, WATTS, Place, PowerChannel, Reading, Setting, needs, now
+from primetime.instruments.power.serial_line import SerialMeter
 
 REQUEST, LENGTH, LIMIT_S = b"getva", 192, 1.0
 KEY = bytes.fromhex("5821fa5601b2f02687ff1204622a4fb086f40260816f9a0ba7f106619ab87288")
@@ -24,15 +23,11 @@ MARKS = (b"pac1", b"pac2", b"pac3")
 PRODUCT, POWER_AT, STEP_W = b"TC66", 56, 1e-4  # behind the mark; little-endian, 32 bits
 
 
-class Tc66c(Meter):
+class Tc66c(SerialMeter):
     """See the module."""
 
     kind = "tc66c"
     settings = (Setting("device", "", "its serial line, e.g. /dev/ttyACM0", required=True),)
-
-    def __init__(self, name: str, given: Params) -> None:
-        super().__init__(name, given)
-        self.line = SerialLine(self.word("device"))
 
     def channels(self) -> tuple[PowerChannel, ...]:
         missing = "the power supply's loss; its own drop is on the supply's side"
@@ -40,13 +35,10 @@ class Tc66c(Meter):
 
     def open(self) -> None:
         needs("cryptography.hazmat.primitives.ciphers", "tc66c")
-        self.line.open()
+        super().open()
 
     def read(self) -> Sequence[Reading]:
         return now({TOTAL: parse(decrypted(self.line.ask(REQUEST, LENGTH, LIMIT_S)))})
-
-    def close(self) -> None:
-        self.line.close()
 
 
 def decrypted(answer: bytes) -> bytes:

@@ -12,9 +12,8 @@ from __future__ import annotations
 import struct
 from collections.abc import Sequence
 
-from primetime.instruments.power.base import TOTAL, WATTS, Meter, Place, PowerChannel, Reading, Setting, now
-from primetime.instruments.power.serial_line import SerialLine
-from primetime.model import Params
+from primetime.instruments.power.base import TOTAL, WATTS, Place, PowerChannel, Reading, Setting, now
+from primetime.instruments.power.serial_line import SerialMeter
 
 REQUEST, LENGTH, LIMIT_S = b"\xf0", 130, 1.5
 MODELS = {0x0963: "UM24C", 0x09C9: "UM25C", 0x0D4C: "UM34C"}
@@ -24,28 +23,18 @@ XORED = (1, 3, 7, 9, 15, 17, 19, 23, 31, 39, 41, 45, 49, 53, 55, 57, 59, 63, 67,
          111, 113, 119, 121, 127)  # fmt: skip
 
 
-class Um25c(Meter):
+class Um25c(SerialMeter):
     """See the module."""
 
     kind = "um25c"
     settings = (Setting("device", "", "its serial line, e.g. /dev/rfcomm0", required=True),)
 
-    def __init__(self, name: str, given: Params) -> None:
-        super().__init__(name, given)
-        self.line = SerialLine(self.word("device"))
-
     def channels(self) -> tuple[PowerChannel, ...]:
         missing = "the power supply's loss; its own drop is on the supply's side"
         return (PowerChannel(TOTAL, WATTS, Place.SUPPLY, 0.001, 2.0, 0.01, missing),)
 
-    def open(self) -> None:
-        self.line.open()
-
     def read(self) -> Sequence[Reading]:
         return now({TOTAL: parse(self.line.ask(REQUEST, LENGTH, LIMIT_S))})
-
-    def close(self) -> None:
-        self.line.close()
 
 
 def parse(answer: bytes) -> float:
