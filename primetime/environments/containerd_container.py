@@ -9,18 +9,17 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 
-from primetime.environments.base import BootContext, Instance
-from primetime.environments.chroot import GRACE_S, checked, limited
+from primetime.environments.base import BootContext
+from primetime.environments.chroot import limited
 from primetime.environments.containerd import DEVMAPPER, Containerd, DaemonPlan, open_containerd
 from primetime.environments.containerd_image import NAME
-from primetime.environments.oci import CONSOLE_TAIL, END_LIMIT_S, wait_ready
+from primetime.environments.oci import CLIENT_GRACE_S, CONSOLE_TAIL, END_LIMIT_S, ContainerInstance, wait_ready
 from primetime.environments.proofs import prove_cgroup
-from primetime.errors import CommandTimeout, EnvironmentDied
+from primetime.errors import CommandTimeout
 from primetime.host.cgroup import Cgroup
-from primetime.host.process import Spawning, run, spawn
+from primetime.host.process import Spawning, spawn
 from primetime.model import Command, Fact, Footprint, Outcome
 
-CLIENT_GRACE_S = 20.0  # a client that is killed leaves its shim behind: it is given time
 TMP = "type=tmpfs,src=tmpfs,dst=/tmp,options=nosuid:nodev:noexec:mode=1777:size=65536k"
 FIRST_PROCESS = ("/usr/lib/primetime/ready", "sleep", "infinity")
 
@@ -35,7 +34,7 @@ class Launch:
     path: str = ""
 
 
-class CtrContainer(Instance):
+class CtrContainer(ContainerInstance):
     """A running container of a private daemon."""
 
     def __init__(self, context: BootContext, daemon: Containerd) -> None:
@@ -52,11 +51,7 @@ class CtrContainer(Instance):
             self.context.name, *limited(inner),
         )  # fmt: skip
         how = Spawning(placement=self.daemon.plan.placement, cwd=self.context.directory)
-        limit_s = command.timeout_s + GRACE_S + CLIENT_GRACE_S
-        outcome = run(argv, timeout_s=limit_s, stdin=command.stdin, check=False, spawning=how)
-        if outcome.returncode != 0 and not self.alive():
-            raise EnvironmentDied("the container is gone", self.console())
-        return checked(command, outcome)
+        return self.through_client(command, argv, how, CLIENT_GRACE_S)
 
     def alive(self) -> bool:
         """Ask the daemon whether the container still runs."""
@@ -65,9 +60,7 @@ class CtrContainer(Instance):
     def end(self, main: subprocess.Popen[bytes]) -> None:
         """Kill the first process: the client in the foreground then takes task, container and snapshot away."""
         name = self.context.name
-        with suppress(
-            CommandTimeout
-        ):  # a shim that waits for its guest answers nothing: the ledger ends it by its cgroup
+        with suppress(CommandTimeout):  # a shim that waits for its guest: the ledger ends it by its cgroup
             self.daemon.ctr("tasks", "kill", "--signal", "SIGKILL", name, check=False)
             try:
                 main.wait(END_LIMIT_S)

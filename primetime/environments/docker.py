@@ -28,23 +28,22 @@ from primetime.environments.base import (
     Storage,
     failing_as,
 )
-from primetime.environments.chroot import GRACE_S, checked, limited
+from primetime.environments.chroot import limited
 from primetime.environments.docker_engine import Engine, cgroup_name, peer_interface
-from primetime.environments.oci import CONSOLE_TAIL, END_LIMIT_S, wait_ready
+from primetime.environments.oci import CLIENT_GRACE_S, CONSOLE_TAIL, END_LIMIT_S, ContainerInstance, wait_ready
 from primetime.environments.proofs import prove_cgroup
-from primetime.errors import BootFailed, CommandFailed, CommandTimeout, EnvironmentDied
+from primetime.errors import BootFailed, CommandFailed, CommandTimeout
 from primetime.host.cgroup import Cgroup
 from primetime.host.ledger import Act
-from primetime.host.process import Placement, Spawning, find_program, run, spawn
+from primetime.host.process import Placement, Spawning, find_program, spawn
 from primetime.model import Command, Fact, Footprint, Outcome, Usability, Usable
 
 DEFAULT_SOCKET = "/var/run/docker.sock"
-CLIENT_GRACE_S = 20.0
 FIRST_PROCESS = ("/usr/lib/primetime/ready", "sleep", "infinity")
 TMP = "/tmp:rw,nosuid,nodev,noexec,size=65536k,mode=1777"
 
 
-class DockerContainer(Instance):
+class DockerContainer(ContainerInstance):
     """A running container of the engine. `info`: what the engine says of itself."""
 
     def __init__(self, context: BootContext, engine: Engine, placement: Placement) -> None:
@@ -60,11 +59,7 @@ class DockerContainer(Instance):
         variables = [f"--env={name}={value}" for name, value in command.env.items()]
         argv = self.engine.argv("exec", "--interactive", *variables, self.name, *limited(command))
         how = Spawning(placement=self.placement, cwd=self.context.directory)
-        limit_s = command.timeout_s + GRACE_S + CLIENT_GRACE_S
-        outcome = run(argv, timeout_s=limit_s, stdin=command.stdin, check=False, spawning=how)
-        if outcome.returncode != 0 and not self.alive():
-            raise EnvironmentDied("the container is gone", self.console())
-        return checked(command, outcome)
+        return self.through_client(command, argv, how, CLIENT_GRACE_S)
 
     def alive(self) -> bool:
         """Ask the engine whether the container still runs."""

@@ -37,11 +37,28 @@ from primetime.model import Command, EnvironmentSpec, Fact, Footprint, Outcome
 CONSOLE_TAIL = 64 * 1024
 POLL_S = 0.001
 END_LIMIT_S = 10.0
+CLIENT_GRACE_S = 30.0  # a client that is killed leaves its shim behind: it is given time
 HOST = "host"
 NETWORK = Setting("network", "path", ("path", HOST), "the study's network.path, or the host's own network", (HOST,))
 
 
-class Container(Instance):
+class ContainerInstance(Instance):
+    """A container that a client on the host reaches, whoever runs it."""
+
+    @abstractmethod
+    def alive(self) -> bool:
+        """Ask whoever runs it whether it still does."""
+
+    def through_client(self, command: Command, argv: list[str], how: Spawning, grace_s: float) -> Outcome:
+        """Run a command by a client, who has `grace_s` more than the command; EnvironmentDied when all is gone."""
+        limit_s = command.timeout_s + grace_s
+        outcome = run(argv, timeout_s=limit_s, stdin=command.stdin, check=False, spawning=how)
+        if outcome.returncode != 0 and not self.alive():
+            raise EnvironmentDied("the container is gone", self.console())
+        return checked(command, outcome)
+
+
+class Container(ContainerInstance):
     """A running container. `argv`: the runtime with its global options."""
 
     def __init__(self, context: BootContext, argv: list[str], placement: Placement) -> None:
@@ -54,16 +71,8 @@ class Container(Instance):
         # all of them: crun 1.8 drops the container's own, PATH too, as soon as one is given
         variables = [f"--env={name}={value}" for name, value in {**VARIABLES, **command.env}.items()]
         argv = [*self.argv, "exec", *variables, self.context.name, *limited(command)]
-        outcome = run(
-            argv,
-            timeout_s=command.timeout_s + 2 * GRACE_S,
-            stdin=command.stdin,
-            check=False,
-            spawning=Spawning(placement=self.placement, cwd=self.context.directory),
-        )
-        if outcome.returncode != 0 and not self.alive():
-            raise EnvironmentDied("the container is gone", self.console())
-        return checked(command, outcome)
+        how = Spawning(placement=self.placement, cwd=self.context.directory)
+        return self.through_client(command, argv, how, 2 * GRACE_S)
 
     def end(self, main: subprocess.Popen[bytes]) -> None:
         """Kill the first process: the runtime in the foreground then takes the container away and ends."""
