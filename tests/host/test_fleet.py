@@ -27,6 +27,7 @@ from primetime.fleet.ssh import Ssh
 from primetime.host.lock import device_lock
 from primetime.images.guest import GuestImages
 from tests.host import sshd
+from tests.host.finished import done_trials, trials
 from tests.host.machine import standing
 
 pytestmark = pytest.mark.skipif(bool(sshd.missing()), reason=sshd.missing() or "-")
@@ -111,24 +112,6 @@ def board_campaign(here: Path) -> Path | None:
     return path if path and path.exists() else None
 
 
-def done(campaign: Path | None) -> list[tuple[object, ...]]:
-    """Finished trials with their figures."""
-    if campaign is None:
-        return []
-    with sqlite3.connect(f"file:{campaign}?mode=ro", uri=True, timeout=30) as sql:
-        try:
-            return sql.execute(
-                "SELECT t.block, t.environment, t.point, t.started_at, m.metric, m.value "
-                "FROM trials t JOIN measurements m USING (trial) WHERE t.status = 'done' ORDER BY t.trial, m.metric"
-            ).fetchall()
-        except sqlite3.OperationalError:
-            return []  # its schema is being written
-
-
-def trials(campaign: Path | None) -> set[tuple[object, ...]]:
-    return {row[:4] for row in done(campaign)}
-
-
 def wait_for_trials(here: Path, count: int, controller: subprocess.Popen[str]) -> None:
     deadline = time.monotonic() + LIMIT_S
     while len(trials(board_campaign(here))) < count:
@@ -151,7 +134,7 @@ def job_pid(campaign: Path) -> int:
 def check_whole(here: Path, survived: list[tuple[object, ...]]) -> None:
     """Every cell is here once, and what had been measured before the cut is among them as it was."""
     [local] = here.glob("runs/self-tiny-*.sqlite")
-    after = done(local)
+    after = done_trials(local)
     assert [row for row in after if row in survived] == survived
     cells = [row[:3] for row in trials(local)]
     assert len(cells) == len(set(cells)) == CELLS
@@ -280,7 +263,7 @@ def test_a_killed_controller_loses_nothing(served: sshd.Server, here: Path, idle
     wait_for_trials(here, 1, controller)
     controller.send_signal(signal.SIGKILL)
     controller.communicate()
-    survived = done(board_campaign(here))
+    survived = done_trials(board_campaign(here))
     busy = run("run", "--study", "tiny.toml")
     assert (busy.returncode, "not finished" in busy.stderr) == (2, True), busy.stderr
     resumed = run("resume")
@@ -295,7 +278,7 @@ def test_a_lost_connection_and_a_dead_run_lose_nothing(server: sshd.Server, here
     campaign = board_campaign(here)
     assert campaign is not None
     os.kill(job_pid(campaign), signal.SIGKILL)  # as a reboot would
-    survived = done(campaign)
+    survived = done_trials(campaign)
     with sshd.serving(server):
         _, said = controller.communicate(timeout=LIMIT_S)
     assert controller.returncode == 0, said

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.host.finished import done_trials, trials
 from tests.host.machine import standing
 
 LIMIT_S = 240.0
@@ -49,25 +50,11 @@ def primetime(*arguments: str) -> list[str]:
     return [sys.executable, "-m", "primetime", *arguments]
 
 
-def done_trials(campaign: Path) -> list[tuple[object, ...]]:
-    """Trials that have ended well, with their figures: what must survive."""
-    if not campaign.exists():
-        return []
-    with sqlite3.connect(f"file:{campaign}?mode=ro", uri=True, timeout=30) as sql:
-        try:
-            return sql.execute(
-                "SELECT t.trial, t.boot, t.started_at, m.metric, m.value "
-                "FROM trials t JOIN measurements m USING (trial) WHERE t.status = 'done' ORDER BY 1, 4"
-            ).fetchall()
-        except sqlite3.OperationalError:
-            return []  # the schema is being written
-
-
-def killed_after(campaign: Path, study: Path, trials: int) -> list[tuple[object, ...]]:
+def killed_after(campaign: Path, study: Path, count: int) -> list[tuple[object, ...]]:
     """Start a run and kill it once so many trials are done, in the middle of the next."""
     run = subprocess.Popen(primetime("run", str(study), "-o", str(campaign)), stderr=subprocess.PIPE)
     deadline = time.monotonic() + LIMIT_S
-    while len({row[0] for row in done_trials(campaign)}) < trials:
+    while len(trials(campaign)) < count:
         if run.poll() is not None or time.monotonic() > deadline:
             run.kill()
             _, words = run.communicate()
@@ -89,7 +76,7 @@ def study(tmp_path: Path, volume_path: Path) -> Path:
 def test_killed_then_resumed(tmp_path: Path, study: Path) -> None:
     before = standing()
     campaign = tmp_path / "killed.sqlite"
-    survived = killed_after(campaign, study, trials=4)
+    survived = killed_after(campaign, study, count=4)
     assert standing() != before, "the kill left nothing: it came too late to show anything"
     resumed = subprocess.run(primetime("resume", str(campaign)), capture_output=True, timeout=LIMIT_S, check=False)
     assert resumed.returncode == 0, resumed.stderr.decode()[-2000:]
@@ -109,7 +96,7 @@ def test_killed_then_resumed(tmp_path: Path, study: Path) -> None:
 
 def test_killed_then_cleaned(tmp_path: Path, study: Path) -> None:
     before = standing()
-    killed_after(tmp_path / "cleaned.sqlite", study, trials=1)
+    killed_after(tmp_path / "cleaned.sqlite", study, count=1)
     assert standing() != before
     cleaned = subprocess.run(primetime("clean"), capture_output=True, timeout=LIMIT_S, check=False)
     assert cleaned.returncode == 0, cleaned.stderr.decode()

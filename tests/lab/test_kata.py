@@ -24,7 +24,7 @@ from primetime.environments.kata_config import (
 )
 from primetime.host.process import run
 from tests.lab.conftest import Lent
-from tests.lab.test_microvm import MACHINE, RUN_LIMIT_S, TOOLS, put_primetime, values
+from tests.lab.test_microvm import MACHINE, POINTS, RUN_LIMIT_S, TOOLS, put_primetime, values
 
 pytestmark = pytest.mark.slow
 KIND = "x86"
@@ -40,27 +40,6 @@ memory = "384MiB"
 path = "/var/lib/primetime/volume"
 size = "96MiB"
 [environments.native]
-[[points]]
-workload = "start"
-[[points]]
-workload = "fio"
-name = "flushed"
-rw = "randwrite"
-bs = "4KiB"
-size = "4MiB"
-fsync = 1
-runtime = "2s"
-[[points]]
-workload = "netperf"
-test = "stream"
-message = "1KiB"
-runtime = "2s"
-[blocks]
-min = 1
-max = 1
-[pace]
-settle = "0s"
-settle_limit = "0s"
 """
 ON_QEMU = """
 [environments.kata]
@@ -116,7 +95,7 @@ def prepared(request: pytest.FixtureRequest, hypervisor: str, environments: str)
     installation = installed(hypervisor)  # or a skip, before a board is made
     lent: Lent = request.getfixturevalue("x86_board")
     tmp_path: Path = request.getfixturevalue("tmp_path")
-    put_primetime(lent, MACHINE[KIND], COMMON + environments, tmp_path)
+    put_primetime(lent, MACHINE[KIND], COMMON + environments + POINTS, tmp_path)
     packed = tmp_path / "kata.tar"
     run(["tar", "-C", str(installation.root), "-cf", str(packed), "."], timeout_s=PACK_LIMIT_S)
     lent.run(f"rm -rf {USUAL} && mkdir -p {USUAL} && tar -C {USUAL} -xf -", stdin=packed.read_bytes())

@@ -26,21 +26,7 @@ BOARDS = pytest.mark.parametrize("kind", ["x86", pytest.param("pi4", marks=pytes
 MACHINE = {"x86": "x86_64", "pi4": "aarch64"}
 TOOLS = "PRIMETIME_TEST_TOOLS"
 RUN_LIMIT_S = 3600.0  # a guest in an emulated board on a machine that has other work
-STUDY = """
-title = "firecracker on an emulated board"
-baseline = "native"
-quick = true
-[limits]
-cpus = 1
-memory = "256MiB"
-[volume]
-path = "/var/lib/primetime/volume"
-size = "96MiB"
-[environments.native]
-[environments.firecracker]
-[environments.fc-unsafe]
-kind = "firecracker"
-cache_type = "Unsafe"
+POINTS = """
 [[points]]
 workload = "start"
 [[points]]
@@ -62,6 +48,22 @@ max = 1
 [pace]
 settle = "0s"
 settle_limit = "0s"
+"""
+STUDY = """
+title = "firecracker on an emulated board"
+baseline = "native"
+quick = true
+[limits]
+cpus = 1
+memory = "256MiB"
+[volume]
+path = "/var/lib/primetime/volume"
+size = "96MiB"
+[environments.native]
+[environments.firecracker]
+[environments.fc-unsafe]
+kind = "firecracker"
+cache_type = "Unsafe"
 """
 
 
@@ -101,7 +103,7 @@ def put_primetime(lent: Lent, machine: str, study: str, tmp_path: Path) -> None:
 
 def prepare(lent: Lent, machine: str, firecracker: Path, tmp_path: Path) -> None:
     """Put all that, and firecracker, on the board."""
-    put_primetime(lent, machine, STUDY, tmp_path)
+    put_primetime(lent, machine, STUDY + POINTS, tmp_path)
     lent.run("mkdir -p /usr/local/bin && cat > /usr/local/bin/firecracker && chmod 755 /usr/local/bin/firecracker",
              stdin=firecracker.read_bytes())  # fmt: skip
 
