@@ -46,7 +46,8 @@ def show(tools: Sequence[LockedTool], options: argparse.Namespace) -> int:
         print(json.dumps({"tools": rows}, indent=2))
         return DONE
     for row in rows:
-        print(f"{row['name']:<18} {row['version']:<8} {row['architecture']:<8} {row['state']}")
+        size = f"{row['size'] / 1e6:.1f} MB" if row["size"] else "size not known"
+        print(f"{row['name']:<18} {row['version']:<8} {row['architecture']:<8} {size:<14}  {row['state']}")
         print(f"    sha256 {row['sha256'] or 'not published: install asks you'}")
         for program, one in row["programs"].items():
             words = f"{one['path']} ({one['origin']})" if one else "not found"
@@ -59,7 +60,7 @@ def described(tool: LockedTool, cache: Cache) -> dict[str, Any]:
     programs = {program: used(program, cache) for program in tool.programs}
     state = "installed" if installed(tool, cache) else "not installed"
     about = {"name": tool.name, "version": tool.version, "architecture": tool.architecture, "url": tool.url}
-    return {**about, "sha256": tool.sha256, "state": state, "programs": programs}
+    return {**about, "size": tool.size, "sha256": tool.sha256, "state": state, "programs": programs}
 
 
 def used(program: str, cache: Cache) -> dict[str, str] | None:

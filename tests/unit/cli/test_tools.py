@@ -83,7 +83,16 @@ def test_the_packages_own_list_is_shown_in_words(cache: Path, capsys: pytest.Cap
     assert main(["tools", "list"]) == DONE
     said = capsys.readouterr().out
     assert "firecracker        1.16.1" in said
+    assert "kata               4.0.0" in said
+
+
+def test_what_nobody_published_is_said_in_the_list(
+    tmp_path: Path, cache: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["tools", "list", "--lock", str(lock_file(tmp_path / "l", "http://192.0.2.1", "0" * 64))]) == DONE
+    said = capsys.readouterr().out
     assert "not published: install asks you" in said
+    assert "size not known" in said
 
 
 def test_an_unknown_name_is_the_users_mistake(cache: Path, capsys: pytest.CaptureFixture[str]) -> None:
