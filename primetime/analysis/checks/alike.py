@@ -31,7 +31,7 @@ def mounts_differ(data: CampaignData) -> Iterator[QualityWarning]:
         return
     seen = {label: values[-1] for label, values in boot_values(data, "volume.inside.options").items()}
     kinds = {label: values[-1] for label, values in boot_values(data, "volume.inside.type").items()}
-    base = data.study.baseline
+    base = data.baseline
     for label, options in seen.items():
         comparable = kinds.get(label) == kinds.get(base) == "ext4"  # an overlay shows its own options
         if comparable and set(str(options).split(",")) != set(str(seen[base]).split(",")):

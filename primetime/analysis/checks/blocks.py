@@ -32,7 +32,7 @@ def precision_missed(data: CampaignData) -> Iterator[QualityWarning]:
     """The cap or the budget came before the width that the study asked for (methodology §3)."""
     if data.campaign["state"] not in (CampaignState.BLOCKS, CampaignState.BUDGET) or data.study.smoke:
         return
-    base, wanted = data.study.baseline, data.study.stopping.half_width
+    base, wanted = data.baseline, data.study.stopping.half_width
     for point, record in data.points.items():
         values = {label: data.by_block(point, label, record.primary) for label in data.environments}
         for label in data.environments:

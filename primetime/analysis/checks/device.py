@@ -41,7 +41,7 @@ def worn(data: CampaignData) -> Iterator[QualityWarning]:
 
 def device_limit(data: CampaignData) -> Iterator[QualityWarning]:
     """Baseline and environment both reach the rate of the device or the wire: that is measured, not the environment."""
-    base = data.study.baseline
+    base = data.baseline
     for record in data.points.values():
         limit, metric = limit_of(data, record), rate_name(record)
         if not limit:

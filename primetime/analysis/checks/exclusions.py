@@ -22,7 +22,7 @@ def uneven_exclusions(data: CampaignData) -> Iterator[QualityWarning]:
         if trial.role is Role.MAIN and ended and not data.environments[trial.environment].emulated:
             all_of[trial.environment] += 1
             left[trial.environment] += trial.status is TrialStatus.FAILED or trial.trial in data.ruled_out
-    base = data.study.baseline
+    base = data.baseline
     others = [label for label in all_of if label != base]
     if base not in all_of or not others:
         return

@@ -20,7 +20,7 @@ Differences = dict[str, float | str]
 def kernels_differ(data: CampaignData) -> Iterator[QualityWarning]:
     """A ratio that crosses kernels; the sentence counts what is known to differ, the figures say it."""
     facts = boot_facts(data)
-    base = data.study.baseline
+    base = data.baseline
     for label, mine in facts.items():
         theirs = facts.get(base, {})
         kernels = mine.get("kernel.release"), theirs.get("kernel.release")
@@ -81,7 +81,7 @@ def tcp_differs(data: CampaignData) -> Iterator[QualityWarning]:
 
 def path_differs(data: CampaignData) -> Iterator[QualityWarning]:
     """Another way to the peer, another queue or other offloads than the baseline's: what users have, reported."""
-    base = data.study.baseline
+    base = data.baseline
     paths = {label: environment_fact(data, label, "network.path") for label in data.environments}
     for label, path in paths.items():
         for point in (name for name in network_points(data) if path != paths[base] and data.done(name, label)):
@@ -92,7 +92,7 @@ def path_differs(data: CampaignData) -> Iterator[QualityWarning]:
 
 def unlike(data: CampaignData, names: tuple[str, ...], said: tuple[str, Severity, str]) -> Iterator[QualityWarning]:
     """Warn of facts seen inside that are not the baseline's. `said`: id, severity, how the sentence begins."""
-    facts, base = boot_facts(data), data.study.baseline
+    facts, base = boot_facts(data), data.baseline
     for label, mine in facts.items():
         theirs = facts.get(base, {})
         known = [name for name in names if mine.get(name) is not None and theirs.get(name) is not None]

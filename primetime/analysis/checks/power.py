@@ -43,15 +43,15 @@ def too_coarse(data: CampaignData, power: Power) -> Iterator[QualityWarning]:
     meter = power.meter
     for point in data.points:
         means = {label: typical([e.watts for e in power.energies(point, label)]) for label in data.environments}
-        base = means.get(data.study.baseline)
+        base = means.get(data.baseline)
         for label, own in means.items():
-            if meter is None or own is None or base is None or label == data.study.baseline:
+            if meter is None or own is None or base is None or label == data.baseline:
                 continue
             seconds = min(energy.seconds for energy in power.energies(point, label))
             finest = finest_watts(meter, seconds)
             if 0 < abs(own - base) < finest:
                 sentence = (
-                    f"{label} and {data.study.baseline} differ by {abs(own - base):.3g} W in {point}, "
+                    f"{label} and {data.baseline} differ by {abs(own - base):.3g} W in {point}, "
                     f"less than the {finest:g} W that meter {meter.name} can tell apart"
                 )
                 for metric in sorted(METERED - {"work_per_joule"}):
@@ -81,7 +81,7 @@ def unseen(power: Power) -> Iterator[QualityWarning]:
 
 def frequency_differs(data: CampaignData) -> Iterator[QualityWarning]:
     """Environments whose CPUs ran at another frequency than the baseline's: CPU time, power and rates hang on it."""
-    base = data.study.baseline
+    base = data.baseline
     for point in data.points:
         means = {label: data.means(point, label).get("frequency_mean") for label in data.environments}
         usual = means[base]

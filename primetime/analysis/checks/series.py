@@ -89,7 +89,7 @@ def drifting(data: CampaignData) -> Iterator[QualityWarning]:
 
 def residuals(data: CampaignData) -> Iterator[Residuals]:
     """The primary ln ratios to the baseline of every cell that is long enough, in block order."""
-    base = data.study.baseline
+    base = data.baseline
     for point, record in data.points.items():
         values = {label: data.by_block(point, label, record.primary) for label in data.environments}
         for label in data.environments:

@@ -64,17 +64,17 @@ def tools_differ(data: CampaignData) -> Iterator[QualityWarning]:
     """Another version of the tool, or other parameters, than the baseline had: another workload in the same words."""
     told = said_of_trials(data)
     for label in data.environments:
-        if label == data.study.baseline:
+        if label == data.baseline:
             continue
         by_difference: dict[str, list[str]] = {}
         for point in data.points:
-            own, base = (told.get((point, side), {}) for side in (label, data.study.baseline))
+            own, base = (told.get((point, side), {}) for side in (label, data.baseline))
             names = [name for name in own.keys() & base.keys() if name == "tool.version" or name.startswith("param.")]
             for name in sorted(name for name in names if own[name] != base[name]):
                 words = f"{name.removeprefix('tool.').removeprefix('param.')} {own[name]} against {base[name]}"
                 by_difference.setdefault(words, []).append(point)
         for words, points in by_difference.items():
-            sentence = f"{label} and {data.study.baseline} did not run the same: {words} in {', '.join(points)}"
+            sentence = f"{label} and {data.baseline} did not run the same: {words} in {', '.join(points)}"
             severity = Severity.WARNING if words.startswith("version") else Severity.FORBIDS
             for point in points:
                 yield QualityWarning("tool-differs", severity, scope_of(label, point), sentence)

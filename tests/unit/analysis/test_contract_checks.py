@@ -454,6 +454,19 @@ def test_streams_without_requests_beside_them_are_told(wired: CampaignData, soun
     assert "streams-alone" not in ids(sound)
 
 
+def test_differences_are_those_from_the_baseline_that_is_read_with(sound: CampaignData) -> None:
+    change = both(with_boot_fact("kernel.release", "6.12"), with_boot_fact("kernel.release", "6.1", "native"))
+
+    def told(data: CampaignData) -> set[str]:
+        return {one.sentence for one in quality_warnings(data) if one.id == "kernel-differs"}
+
+    changed = change(sound)
+    assert any("qemu runs on kernel 6.12, native on 6.1" in one for one in told(changed))
+    turned = told(replace(changed, chosen_baseline="qemu"))
+    assert any("native runs on kernel 6.1, qemu on 6.12" in one for one in turned)
+    assert not any(one.startswith("qemu") for one in turned)
+
+
 def test_kernels_are_told_apart_by_what_is_known_of_them(sound: CampaignData) -> None:
     change = both(
         with_boot_fact("kernel.release", "6.12"),
