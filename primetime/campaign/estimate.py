@@ -51,7 +51,7 @@ def estimate_study(
     pacing_s, pacing_written = pacing_cost(study, one_block, site)
     first_s, written = first_s + pacing_s, written + pacing_written
     budget_s = max(first_s, study.stopping.budget_s + later_s)  # a block that began before its end is finished
-    seconds = min(first_s + few_s + (blocks - 1) * later_s, budget_s)
+    seconds = preconditioning_s(study) + min(first_s + few_s + (blocks - 1) * later_s, budget_s)
     size = study.volume.size_bytes
     pool = max((pool_bytes(spec) for spec in used), default=0) if study.volume.mode == "image" else 0
     return Estimate(trials, seconds, written, size * (2 if has_region(study, used) else 1) + pool)
@@ -64,6 +64,11 @@ def prepared_bytes(study: Study, used: Sequence[EnvironmentSpec]) -> int:
     overwrites = 1 if study.flash.precondition else 0
     tried = sum(made_bytes(study, spec) for spec in used)
     return (fills + overwrites) * size + round(CALIBRATION_S * LAYOUT_RATE) + tried
+
+
+def preconditioning_s(study: Study) -> float:
+    """Seconds of filling the region and overwriting it, before the blocks and outside their budget."""
+    return 2 * study.volume.size_bytes / LAYOUT_RATE if study.flash.precondition else 0.0
 
 
 def has_region(study: Study, used: Sequence[EnvironmentSpec]) -> bool:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from primetime.campaign.cpus import resolve_sets
 from primetime.campaign.estimate import estimate_study
 from primetime.campaign.forecast import Forecast, forecast
 from primetime.campaign.plan import plan_block
@@ -19,6 +20,8 @@ from primetime.campaign.study_power import boot_seconds
 from primetime.campaign.survey import kvm_missing
 from primetime.cli import DONE
 from primetime.environments import environment_class
+from primetime.errors import UserError
+from primetime.host.cgroup import Cgroup, read_hierarchy
 from primetime.host.facts import machine_emulation
 from primetime.instruments.power import meter, resolves
 from primetime.model import Block, Estimate, Slot, Study
@@ -152,7 +155,18 @@ def estimate_lines(planned: Planned) -> list[str]:
     for label, why in planned.one_block.items():
         lines.append(f"{label}: {why}: {blocks}, and no verdict")
     lines += [f"{label}: {why}: it would be left out" for label, why in planned.left_out.items()]
-    return lines
+    return lines + refusals(study)
+
+
+def refusals(study: Study) -> list[str]:
+    """What `run` would refuse here: a study may be meant for another device, so the plan only says it."""
+    try:
+        resolve_sets(study, sorted(Cgroup("", read_hierarchy()).cpus()))
+    except UserError as error:
+        return [f"this device would refuse it: {error.message}"]
+    except OSError:  # a container without cpusets: it cannot carry a study out, but plan it
+        pass
+    return []
 
 
 def power_lines(study: Study) -> list[str]:

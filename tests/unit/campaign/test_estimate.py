@@ -8,7 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from primetime.campaign.estimate import PLANNED_SITE, USERLAND_BYTES, boot_cost, estimate_study, format_bytes
+from primetime.campaign.estimate import (
+    LAYOUT_RATE,
+    PLANNED_SITE,
+    USERLAND_BYTES,
+    boot_cost,
+    estimate_study,
+    format_bytes,
+)
 from primetime.campaign.study_file import load_study
 from primetime.host.thin_pool import METADATA_BYTES
 from primetime.model import EnvironmentSpec, Scalar, Study
@@ -81,6 +88,7 @@ def test_preconditioning_is_counted(mode: str, writes_more: int) -> None:
     """A directory's region is filled and overwritten for it; a partition's is written in full in any case."""
     before, after = (estimate_study(of_kinds(mode, wanted, native={}), NONE) for wanted in (False, True))
     assert after.bytes_written - before.bytes_written == writes_more
+    assert after.seconds - before.seconds == pytest.approx(2 * SIZE / LAYOUT_RATE)
     assert after.disk_bytes == before.disk_bytes == (SIZE if mode == "image" else 2 * SIZE)
 
 

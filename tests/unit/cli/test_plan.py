@@ -48,6 +48,15 @@ def planned(capsys: pytest.CaptureFixture[str], *argv: str) -> dict[str, Any]:
     return found
 
 
+def test_what_this_device_would_refuse_is_said(tmp_path: Path) -> None:
+    path = tmp_path / "wide.toml"
+    path.write_text(STUDY + "[limits]\ncpus = 9999\n")
+    said = in_words(plan(load_study(str(path)), 1))
+    assert "this device would refuse it: limits.cpus = 9999 does not fit this device's CPUs" in said
+    path.write_text(STUDY + "[limits]\ncpus = 1\n")
+    assert "refuse" not in in_words(plan(load_study(str(path)), 1))
+
+
 def test_the_same_orders_as_the_runner(study_file: str, capsys: pytest.CaptureFixture[str]) -> None:
     study = load_study(study_file)
     found = planned(capsys, study_file, "--seed", "7")
