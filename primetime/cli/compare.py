@@ -37,6 +37,8 @@ def execute(options: argparse.Namespace) -> int:
     if len(analyses) > 2:
         raise UserError("three campaigns of one device are no before and after", "give two of them, or other devices")
     before, after = analyses
+    if before.data.campaign["campaign"] == after.data.campaign["campaign"]:
+        raise UserError("both files are the same campaign", "primetime compare BEFORE AFTER: two that were run apart")
     changes = before_and_after((before.data, before.warnings), (after.data, after.warnings))
     if not changes:
         raise UserError(

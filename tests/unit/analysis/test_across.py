@@ -144,6 +144,8 @@ def test_the_verbs_mistakes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     for argv in ([one], [one, other], [one, one, one]):
         assert main(["compare", *map(str, argv)]) == 2
     assert "share no point" in capsys.readouterr().err
+    assert main(["compare", str(one), str(one)]) == 2
+    assert "both files are the same campaign" in capsys.readouterr().err
 
 
 def on_devices(directory: Path, count: int, ratio: float = 0.8, spread: float = 0.03) -> list[Path]:
