@@ -49,8 +49,8 @@ def ratio_in_words(interval: Interval) -> str:
 
 
 def plain_ratio(value: float | None, baseline: float | None) -> str:
-    """Return the quotient of two figures that have no interval; NOTHING where there is none."""
-    if value is None or not baseline:
+    """Return the quotient of two figures that have no interval; NOTHING where there is none, or one is below zero."""
+    if value is None or baseline is None or value < 0 or baseline <= 0:
         return NOTHING
     return digits(value / baseline, 2)
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from made_campaign import READ, WRITE, Making, make_campaign, rich
 
 from primetime.analysis import analyse
-from primetime.analysis.quantities import SPACE, digits, percent, quantity, ratio_in_words
+from primetime.analysis.quantities import NOTHING, SPACE, digits, percent, plain_ratio, quantity, ratio_in_words
 from primetime.analysis.scope import covers, scope_of
 from primetime.model import Interval, Verdict
 
@@ -74,6 +74,12 @@ def test_printed_bounds_never_blur_which_side_of_1_they_are_on(centre: float, ha
     bounds = ratio_in_words(Interval(2.718281828**centre, low, high, 0.95, 10)).split("[")[1].rstrip("]").split(", ")
     assert (float(bounds[0]) > 1) == (low > 1)
     assert (float(bounds[1]) < 1) == (high < 1)
+
+
+@pytest.mark.parametrize(("value", "baseline"), [(None, 1.0), (1.0, None), (1.0, 0.0), (-0.2, 0.1), (0.2, -0.1)])
+def test_no_quotient_of_what_has_none(value: float | None, baseline: float | None) -> None:
+    assert plain_ratio(value, baseline) == NOTHING
+    assert (plain_ratio(1.0, 2.0), plain_ratio(0.0, 2.0)) == ("0.50", "0")
 
 
 def test_percent() -> None:
