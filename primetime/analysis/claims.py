@@ -25,6 +25,7 @@ STUDY = "microvm-on-edge"  # only its own campaigns are told of what they did no
 CONTAINERS = ("runc", "crun", "docker", "containerd-runc")
 MICROVMS = ("firecracker", "kata", "cloud-hypervisor", "qemu-microvm")
 FOLLOWS = 0.2  # of the swing over the load levels: what a line may leave over, as two standard deviations
+NO_METER = "there is no power meter"
 STUDYS = {"power": 1.19, "throughput": 3.0}
 
 
@@ -62,7 +63,7 @@ def claims(
 def follows_cpu(power: Power, lines: Sequence[Line], warnings: Sequence[QualityWarning]) -> Claim:
     """Power follows CPU: a line of each environment rises, and leaves little over."""
     said = "Power follows CPU use"
-    reason = "there is no power meter" if power.meter is None else "no ladder of loads was measured"
+    reason = NO_METER if power.meter is None else "no ladder of loads was measured"
     marked = [one.sentence for one in warnings if one.id == "emulated"]
     if not lines or marked:
         return unknown("power-follows-cpu", said, (), marked[0] if marked else reason)
@@ -104,27 +105,24 @@ def network_claims(data: CampaignData, power: Power, warnings: Sequence[QualityW
     """More power, but still more throughput: for every stream, container and microVM."""
     streams = [name for name in data.points if is_stream(data, name)]
     pairs = [(one, other) for one in of_kinds(data, MICROVMS) for other in of_kinds(data, CONTAINERS)]
-    if not streams or not pairs:
+    if not streams or not pairs or power.meter is None:  # one reason for all of them is said once
         missing = "a stream to a peer" if not streams else "a container and a microVM to compare"
-        yield unknown("microvm-power", SAID, (), f"this campaign has not {missing}")
+        reason = f"this campaign has not {missing}" if not streams or not pairs else NO_METER
+        yield unknown("microvm-power", SAID, (), reason)
         return
     for point in streams:
         for pair in pairs:
-            yield network_claim(data, power, warnings, (point, *pair))
+            yield network_claim(data, warnings, (point, *pair))
 
 
 SAID = "MicroVMs take more power than containers, and do more per joule on the network"
 
 
-def network_claim(
-    data: CampaignData, power: Power, warnings: Sequence[QualityWarning], cell: tuple[str, str, str]
-) -> Claim:
+def network_claim(data: CampaignData, warnings: Sequence[QualityWarning], cell: tuple[str, str, str]) -> Claim:
     """One stream, one microVM and one container. `cell`: point, microVM, container."""
     point, microvm, container = cell
     said = f"{SAID}: in {point}, {microvm} against {container}"
     about = (microvm, container)
-    if power.meter is None:
-        return unknown("microvm-power", said, about, "there is no power meter")
     metrics = {"power": POWER.name, "throughput": data.points[point].primary, PER_JOULE: PER_JOULE}
     for metric in metrics.values():
         for one in warnings:

@@ -77,7 +77,8 @@ def test_what_was_not_measured_is_said(streams: CampaignData) -> None:
     none = replace(streams, environments={"native": streams.environments["native"]})
     assert "has not a container and a microVM" in of_network(none).sentence
     assert claims(streams, Power(), (), ()) == (), "a study without a meter is not asked"
-    own = replace(streams, study=replace(streams.study, name=STUDY))
+    more = {**streams.environments, "another": streams.environments["firecracker"]}
+    own = replace(streams, study=replace(streams.study, name=STUDY), environments=more)
     said = [one.sentence for one in claims(own, Power(), (), ())]
     assert [words.endswith("not measured: there is no power meter.") for words in said] == [True, True]
 
