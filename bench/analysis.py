@@ -99,7 +99,7 @@ def made(path: Path, trials: int) -> Path:
         for spec in study.environments:
             file.add_environment(spec, spec.label, Usability(spec.kind, Usable.YES))
         for point in study.points:
-            file.add_point(point, "rate")
+            file.add_points([(point, "rate")])
     with closing(sqlite3.connect(path)) as sql:
         sql.execute("PRAGMA synchronous = OFF")
         for table, rows in tables(blocks):

@@ -62,7 +62,7 @@ def import_campaign(foreign: Foreign, path: Path) -> list[Path]:
             campaign.add_environment(spec, spec.label, Usability(KIND, Usable.YES))
         for point in study.points:
             primary = next(one.primary for place, one in good(runs).items() if place.point == point.name)
-            campaign.add_point(point, primary)
+            campaign.add_points([(point, primary)])
         names = {point.name for point in study.points}
         turns = {
             run: number for number, run in enumerate(sorted({place.run for place in placed}, key=natural), start=1)

@@ -72,9 +72,6 @@ def begin(
         require_usable(session.usability)
         chosen = secrets.randbits(SEED_BITS) if seed is None else seed
         with CampaignFile.create(path, study, chosen, fleet.device if fleet else platform.node()) as campaign:
-            for point in study.points:
-                campaign.add_point(point, primary_of(study, point))
-            campaign.add_facts(fleet.facts if fleet else ())
             return carry_out(as_run(campaign, session, listener, fleet), session.device, resumed=False)
 
 
@@ -99,11 +96,19 @@ def require_usable(usability: Mapping[str, Usability]) -> None:
 
 def as_run(campaign: CampaignFile, session: Opened, listener: Listener, fleet: FromFleet | None) -> Run:
     """Put together what a runner needs."""
+    note_plan(campaign, fleet)
     visits = fleet.visits if fleet else None
     if visits:
         visits.slowness = session.slowness
     study, device, found = campaign.study(), session.device, session.usability
     return Run(campaign, study, device, session.environments, found, listener, visits, session.interruption)
+
+
+def note_plan(campaign: CampaignFile, fleet: FromFleet | None) -> None:
+    """Store the points and what the controller gave; on resume again, because a stop may have come before it."""
+    study = campaign.study()
+    campaign.add_points((point, primary_of(study, point)) for point in study.points)
+    campaign.add_facts(fleet.facts if fleet else ())
 
 
 def switched_off(study: Study) -> dict[str, str]:

@@ -46,14 +46,11 @@ class CampaignFile(CampaignReading):
         """Begin a campaign in a new file. UserError when the file exists or cannot be written."""
         if not -(2**63) <= seed < 2**63:
             raise UserError(f"the seed {seed} does not fit in 64 bits", "give a smaller --seed")
-        self = cls(path, create_database(path))
-        values = (
+        record = (
             *(str(uuid.uuid4()), study.name, device, study.text, study_to_json(study), seed),
             *(CampaignState.RUNNING, _now(), __version__, int(study.quick), int(study.smoke), study.baseline),
         )
-        with self._transaction() as sql:
-            sql.execute(f"INSERT INTO campaign_record VALUES (1{', ?' * len(values)})", values)
-        return self
+        return cls(path, create_database(path, record))
 
     @classmethod
     def open(cls, path: Path, *, write: bool) -> Self:
@@ -86,11 +83,11 @@ class CampaignFile(CampaignReading):
                 row,
             )
 
-    def add_point(self, point: Point, primary: str) -> None:
-        """Note a point and its primary metric, the one that verdicts are about."""
-        row = (point.name, point.workload, _json(point.params), point.group, primary)
+    def add_points(self, points: Iterable[tuple[Point, str]]) -> None:
+        """Note points, each with its primary metric, the one that verdicts are about; those that are there stay."""
+        rows = [(one.name, one.workload, _json(one.params), one.group, primary) for one, primary in points]
         with self._transaction() as sql:
-            sql.execute("INSERT OR IGNORE INTO point VALUES (?, ?, ?, ?, ?)", row)
+            sql.executemany("INSERT OR IGNORE INTO point VALUES (?, ?, ?, ?, ?)", rows)
 
     def plan_block(self, block: Block) -> None:
         """Write a block's slots and one planned trial per slot and point."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
@@ -70,8 +70,12 @@ def refuse_existing(path: Path) -> None:
         raise UserError(f"{path} exists already", hint)
 
 
-def create_database(path: Path) -> sqlite3.Connection:
-    """Make a new, empty campaign file, owned by the user who called sudo. UserError when `path` exists."""
+def create_database(path: Path, record: Sequence[object]) -> sqlite3.Connection:
+    """Make a new campaign file, owned by the user who called sudo. UserError when `path` exists.
+
+    `record`: the columns of campaign_record after its id. It comes with the tables in one transaction, so that whatever
+    stops the host here leaves an empty file or one that can be gone on with.
+    """
     refuse_existing(path)
     try:
         make_directory(path.parent)
@@ -84,8 +88,10 @@ def create_database(path: Path) -> sqlite3.Connection:
     try:
         connection.executescript(
             f"BEGIN IMMEDIATE; PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {FORMAT_VERSION};"
-            f"{TABLES}{VIEWS} COMMIT;"
+            f"{TABLES}{VIEWS}"
         )
+        connection.execute(f"INSERT INTO campaign_record VALUES (1{', ?' * len(record)})", record)
+        connection.execute("COMMIT")
     except sqlite3.DatabaseError as error:  # no space, or a file system without locks
         connection.close()
         path.unlink(missing_ok=True)

@@ -99,7 +99,7 @@ class Campaign:
         self.visits: Visits | None = None
         self.file = CampaignFile.create(path, study, 7, "fake")
         for point in study.points:
-            self.file.add_point(point, primary or workload("fake").primary(point))
+            self.file.add_points([(point, primary or workload("fake").primary(point))])
         for label, member in self.members.items():
             self.file.add_environment(member.spec, label, Usability("fake", Usable.YES))
 

@@ -55,7 +55,7 @@ def board_campaign(path: Path) -> list[tuple[float, float]]:
         file.add_facts(meter_facts(study.power))
         for spec in study.environments:
             file.add_environment(spec, spec.label, Usability(spec.kind, Usable.YES))
-        file.add_point(POINT, "rate")
+        file.add_points([(POINT, "rate")])
         for index in range(1, BLOCKS + 1):
             file.plan_block(Block(index, (Slot(index, 1, "native", Role.MAIN, 0, (POINT.name,)),)))
             [slot] = file.open_slots(index)

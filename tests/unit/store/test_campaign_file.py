@@ -41,7 +41,7 @@ def file(tmp_path: Path) -> Iterator[CampaignFile]:
         for spec in study.environments:
             opened.add_environment(spec, spec.label, Usability(spec.kind, Usable.YES))
         for point in study.points:
-            opened.add_point(point, RATE.name)
+            opened.add_points([(point, RATE.name)])
         slots = (
             Slot(1, 0, "native", Role.MAIN, 0, NAMES),
             Slot(1, 1, "runc", Role.MAIN, 0, NAMES),

@@ -105,7 +105,7 @@ def test_any_series_comes_back(
     study = study_of(Making())
     with CampaignFile.create(tmp_path_factory.mktemp("series") / "x.sqlite", study, 1, "bench") as file:
         file.add_environment(study.environments[0], "native", Usability("native", Usable.YES))
-        file.add_point(study.points[0], "rate")
+        file.add_points([(study.points[0], "rate")])
         file.plan_block(Block(1, (Slot(1, 0, "native", Role.MAIN, 0, (READ.name,)),)))
         boot = file.begin_boot(file.open_slots(1)[0].slot_id, 0.0)
         file.add_chunks(boot, [SeriesChunk("x", "monotonic", channels, tuple(times), tuple(rows))])
@@ -126,7 +126,7 @@ def test_a_series_of_whole_numbers_is_exact(tmp_path: Path) -> None:
     study = study_of(Making())
     with CampaignFile.create(tmp_path / "x.sqlite", study, 1, "bench") as file:
         file.add_environment(study.environments[0], "native", Usability("native", Usable.YES))
-        file.add_point(study.points[0], "rate")
+        file.add_points([(study.points[0], "rate")])
         file.plan_block(Block(1, (Slot(1, 0, "native", Role.MAIN, 0, (READ.name,)),)))
         boot = file.begin_boot(file.open_slots(1)[0].slot_id, 0.0)
         chunk = SeriesChunk("ns", "monotonic", (Channel("a", "ns", True),), (0.0, 0.1), ((big,), (big + 1,)))
@@ -150,7 +150,7 @@ def test_a_day_at_10_hz_stays_small(tmp_path: Path) -> None:
     study = study_of(Making())
     with CampaignFile.create(tmp_path / "x.sqlite", study, 1, "bench") as file:
         file.add_environment(study.environments[0], "native", Usability("native", Usable.YES))
-        file.add_point(study.points[0], "rate")
+        file.add_points([(study.points[0], "rate")])
         file.plan_block(Block(1, (Slot(1, 0, "native", Role.MAIN, 0, (READ.name,)),)))
         boot = file.begin_boot(file.open_slots(1)[0].slot_id, 0.0)
         times = tuple(step / 10 for step in range(minute))
