@@ -40,6 +40,7 @@ precondition = false
 [[points]]
 workload = "files"
 personality = ["fileserver", "varmail"]
+memsize = "2MiB"
 [[points]]
 workload = "filebench"
 personality = "varmail"
