@@ -51,6 +51,7 @@ OUTPUT = "filebench.txt"
 INVALID = "NO VALID RESULTS"
 SLOWEST_PREPARATION = 2 * 2**20  # bytes per second; for the time-out only
 LONGEST_FILE_S = 0.05  # to create one on a slow card; for the time-out only
+SCRIPTS_PREPARATION_S = 1800.0  # what a script of the user's prepares is not known; for the time-out only
 NUMBER = r"(-?[0-9.]+|-?nan|inf)"
 OPERATION = re.compile(rf"^(\S+) +(\d+)ops +{NUMBER}ops/s +{NUMBER}mb/s +{NUMBER}ms/op", re.MULTILINE)
 SUMMARY = re.compile(rf"IO Summary: +(\d+) ops {NUMBER} ops/s {NUMBER}/{NUMBER} rd/wr +{NUMBER}mb/s +{NUMBER}ms/op")
@@ -97,6 +98,9 @@ class Filebench(Workload):
         for name in VARIABLES:
             if name in given:
                 raise UserError(f"{where}: {name} has no effect on a script of yours", f"set ${name} in {chosen}")
+        if "runtime" not in given:
+            words = f"{where}: how long {chosen} runs is not said"
+            raise UserError(words, 'as many seconds as its "run" says, e.g. runtime = "120s"')
         return params
 
     def programs(self, point: Point) -> tuple[str, ...]:
@@ -110,11 +114,12 @@ class Filebench(Workload):
         )
 
     def recipe(self, point: Point, site: Site) -> Recipe:
-        runtime = 1 if site.smoke else int(point.params["runtime"])
         binary, chosen = str(point.params["binary"]), str(point.params["personality"])
+        of_ours = chosen in DEFAULTS  # a script of the user's decides itself how long it runs, smoke or not
+        runtime = 1 if site.smoke and of_ours else int(point.params["runtime"])
         brought = tuple(files_of(point.params, "files"))
         prepared, files, rate, writes = 0, 0, 200e6, True
-        if chosen in DEFAULTS:
+        if of_ours:
             values = small(point.params) if site.smoke else point.params
             described = personality(chosen, values)
             text = script(described, f"{site.data_dir}", runtime).encode()
@@ -122,7 +127,8 @@ class Filebench(Workload):
             brought = (*brought, FileToPut(Where.TARGET, chosen, text))
             prepared, files = described.prepared_bytes(), int(values["nfiles"])
             rate, writes = write_rate(described), True
-        limit = runtime + prepared / SLOWEST_PREPARATION + files * LONGEST_FILE_S + GRACE_S
+        preparation = prepared / SLOWEST_PREPARATION + files * LONGEST_FILE_S if of_ours else SCRIPTS_PREPARATION_S
+        limit = runtime + preparation + GRACE_S
         return Recipe(
             run=(Step(Where.TARGET, ("setarch", "-R", binary, "-f", chosen), OUTPUT, limit),),
             warm=(Step(Where.TARGET, ("setarch", "-R", binary, "-h"), "warm", GRACE_S),),

@@ -89,7 +89,10 @@ FILES = NATIVE + '[[points]]\nworkload = "files"\npersonality = "fileserver"\n'
         (NATIVE + POINT + "[tuning]\nmagic = true", "tuning.magic: there is no such knob"),
         (NATIVE + POINT + "[cpu]\nenvironment = [1, 1]", "cpu.environment: must be a list of different CPU numbers"),
         (NATIVE + POINT + "size = '2GiB'", "volume.size"),
-        (FILES + "[limits]\nmemory = '512MiB'", "limits.memory: 512 MiB do not hold 500 MiB that the threads of files-"),
+        (
+            FILES + "[limits]\nmemory = '512MiB'",
+            "limits.memory: 512 MiB do not hold 500 MiB that the threads of files-",
+        ),
         ("baseline = 'qemu'\n" + NATIVE + POINT, "baseline: 'qemu' is not one of the environments"),
         ("[environments.xen]\n" + POINT, "unknown environment kind 'xen'"),
         ("[environments.'a b']\n" + POINT, "a label may hold"),

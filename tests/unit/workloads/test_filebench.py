@@ -104,8 +104,11 @@ def test_the_recipe_brings_the_script_and_runs_it_without_address_randomisation(
 
 
 def test_a_script_of_the_users() -> None:
-    one = point(personality="/data/own.f", binary="/data/fb/bin/filebench", files=[OWN, BROUGHT])
+    one = point(personality="/data/own.f", binary="/data/fb/bin/filebench", files=[OWN, BROUGHT], runtime="120s")
     made = MEMBER.recipe(one, SITE)
+    hurried = MEMBER.recipe(one, replace(SITE, smoke=True))
+    assert (hurried.duration_s, hurried.run[0].timeout_s) == (made.duration_s, made.run[0].timeout_s)
+    assert made.run[0].timeout_s > 120 + 600  # it may prepare as much as it likes
     assert made.run[0].argv[-2:] == ("-f", "/data/own.f")
     assert [file.path for file in made.files] == ["/data/own.f", "/data/fb/bin/filebench"]
     assert MEMBER.programs(one) == ()
@@ -125,7 +128,8 @@ def test_a_missing_binary_is_a_skip() -> None:
     [
         {"personality": "mailserver"},
         {"personality": "own.f"},
-        {"personality": "/data/own.f", "nthreads": 4},
+        {"personality": "/data/own.f"},
+        {"personality": "/data/own.f", "runtime": "60s", "nthreads": 4},
         {"runtime": "1.5s"},
         {"binary": " "},
         {"files": {"/etc/passwd": "x"}},
