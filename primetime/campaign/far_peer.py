@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 import time
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ from primetime.campaign.peer_service import Answer, ask, link_word
 from primetime.environments.chroot import Chroot, ChrootPlan, open_chroot
 from primetime.errors import CommandFailed, CommandTimeout, UserError
 from primetime.host.process import Placement, run
-from primetime.instruments.net import ROUTES, control_interface
+from primetime.instruments.net import CAME_BY, watched_interface
 from primetime.model import Command, Fact
 
 NETPERF_PORT = 12865
@@ -51,7 +52,7 @@ def far_peer_facts(where: str) -> tuple[Fact, ...]:
     return (
         Fact("network.peer_round_trip_s", min(trips)),
         Fact("network.link", link),
-        Fact(OVER_CONTROL, link == control_interface(ROUTES.read_text(encoding="ascii"))),
+        Fact(OVER_CONTROL, link == watched_interface(os.environ.get(CAME_BY, ""))),
         Fact("network.link_speed_mbit", link_word(link, "speed")),
         Fact("network.link_duplex", link_word(link, "duplex")),
         Fact("network.link_mtu", link_word(link, "mtu")),

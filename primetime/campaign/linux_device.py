@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -30,6 +31,7 @@ from primetime.host.volume import Volume, disk_written_bytes, logical_block, ope
 from primetime.images.guest import GuestImages
 from primetime.instruments import default_instruments, instrument_facts
 from primetime.instruments.memory import footprint_bytes
+from primetime.instruments.net import CAME_BY, watched_interface
 from primetime.instruments.sampler import Sampler
 from primetime.model import Fact, FileToPut, Footprint, Limits, Outcome, Site, Step, Study
 
@@ -96,6 +98,7 @@ class LinuxDevice(Device):
             Fact("limits.host_cache_bytes", self.limits.host_cache_bytes),
             Fact("network.path", self.opening.study.network_path),
             Fact("network.conntrack", CONNTRACK.exists()),
+            Fact("network.control", watched_interface(os.environ.get(CAME_BY, ""))),
             *kernel_facts(self.opening.images),
         )
 

@@ -89,7 +89,10 @@ def foreign_packets(data: CampaignData) -> Iterator[QualityWarning]:
 
 
 def unseen_visits(data: CampaignData) -> Iterator[QualityWarning]:
-    """A far peer behind the control interface: the test's own packets hide a visitor's."""
+    """Nothing is known of visitors: a far peer behind the control interface, or a board that has none to watch."""
+    if campaign_fact(data, "fleet.address") is not None and not any("control_packets" in t.values for t in data.trials):
+        sentence = "no control interface was found on this board: whether somebody visited inside windows is not known"
+        yield QualityWarning("visits-unseen", Severity.WARNING, CAMPAIGN, sentence)
     for point in (name for name in data.points if name in data.over_control):
         sentence = (
             f"{point} talks to the peer over the control interface: whether somebody visited cannot be told there"

@@ -66,6 +66,14 @@ def test_a_tests_own_packets_are_nobodys_visit(tmp_path: Path) -> None:
     assert {scope.rpartition(":")[2] for name, scope in said if name == "foreign-packets"} == {READ.name}
 
 
+def test_a_board_without_a_control_interface_is_told(tmp_path: Path) -> None:
+    path = make_campaign(tmp_path / "made.sqlite", PAIR)
+    assert "visits-unseen" not in {one.id for one in analyse(path).warnings}
+    with CampaignFile.open(path, write=True) as file:
+        file.add_facts([Fact("fleet.address", "192.0.2.7")])
+    assert ("visits-unseen", "campaign") in {(one.id, one.scope) for one in analyse(path).warnings}
+
+
 def test_without_a_rule_nothing_is_left_out(tmp_path: Path) -> None:
     path = with_rules(make_campaign(tmp_path / "made.sqlite", PAIR), {})
     assert analyse(path).excluded == ()

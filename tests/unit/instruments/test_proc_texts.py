@@ -108,6 +108,23 @@ def test_net_tells_the_environments_interface_from_the_control_interface() -> No
     assert figures(watch.window(before, reading, 1.0))["net_packets"] == 11
 
 
+@pytest.mark.parametrize(
+    ("came_by", "found"),
+    [
+        ("", ""),
+        ("fe80::1%usb0 40000 fe80::2%usb0 22", "usb0"),
+        ("127.0.0.1 40000 127.0.0.1 22", ""),
+        ("no.address 40000 127.0.0.1 22", ""),
+    ],
+)
+def test_visits_are_looked_for_where_we_were_started_from(
+    came_by: str, found: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(net, "ROUTES", tmp_path / "route")
+    (tmp_path / "route").write_bytes(recorded("proc-net-route"))
+    assert net.watched_interface(came_by) == (found or "uplink")
+
+
 def test_no_default_route_means_no_control_interface() -> None:
     assert net.control_interface(recorded("proc-net-route").decode().splitlines()[0]) == ""
 
