@@ -67,6 +67,11 @@ class KataChoice:
             )
         if self.hypervisor == DRAGONBALL and self.runtime == GO:
             return "Dragonball is part of the Rust runtime", 'set runtime = "rust"'
+        if self.snapshotter == OVERLAYFS and self.cache != SAFE:  # it would be printed, and change nothing
+            return (
+                f'cache = "{self.cache}" is of a block device, and an overlayfs root has none',
+                'leave cache out, or set snapshotter = "devmapper" and shared_fs = "none"',
+            )
         return "", ""
 
     def runtimes(self) -> tuple[str, ...]:

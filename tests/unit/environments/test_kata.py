@@ -111,6 +111,8 @@ def test_everything_of_katas_goes_into_the_boots_cgroup() -> None:
     [
         ({"snapshotter": "overlayfs"}, "virtio-fs"),
         ({"hypervisor": "fc", "shared_fs": "virtio-fs"}, "Firecracker has no shared file system"),
+        ({"snapshotter": "overlayfs", "shared_fs": "virtio-fs", "cache": "unsafe"}, "of a block device"),
+        ({"snapshotter": "overlayfs", "shared_fs": "virtio-fs", "cache": "kata-default"}, "of a block device"),
         ({"hypervisor": "fc", "snapshotter": "overlayfs", "shared_fs": "virtio-fs"}, "Firecracker"),
         ({"hypervisor": "dragonball", "runtime": "go"}, "Rust runtime"),
     ],
