@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from primetime.campaign.cpus import resolve_sets
-from primetime.campaign.estimate import estimate_study
+from primetime.campaign.estimate import estimate_study, pool_bytes
 from primetime.campaign.forecast import Forecast, forecast
 from primetime.campaign.plan import plan_block
 from primetime.campaign.session import SEED_BITS
@@ -28,6 +28,7 @@ from primetime.model import Block, Estimate, Slot, Study
 from primetime.store import CampaignFile
 
 GIGABYTE = 1e9
+FILE_SYSTEM_SHARE = 0.9  # of a volume, for the largest file on its ext4
 MINUTE, HOUR, DAY = 60, 3600, 86400
 
 
@@ -159,14 +160,20 @@ def estimate_lines(planned: Planned) -> list[str]:
 
 
 def refusals(study: Study) -> list[str]:
-    """What `run` would refuse here: a study may be meant for another device, so the plan only says it."""
+    """What `run` would refuse or leave out here: a study may be meant for another device, so the plan only says it."""
+    told = [
+        f"{spec.label}: its pool of {pool_bytes(spec) >> 20} MiB does not fit on a partition volume of "
+        f"{study.volume.size_bytes >> 20} MiB: lower pool_mib, or raise volume.size"
+        for spec in study.environments
+        if study.volume.mode == "partition" and pool_bytes(spec) > FILE_SYSTEM_SHARE * study.volume.size_bytes
+    ]
     try:
         resolve_sets(study, sorted(Cgroup("", read_hierarchy()).cpus()))
     except UserError as error:
-        return [f"this device would refuse it: {error.message}"]
+        told.append(f"this device would refuse it: {error.message}")
     except OSError:  # a container without cpusets: it cannot carry a study out, but plan it
         pass
-    return []
+    return told
 
 
 def power_lines(study: Study) -> list[str]:

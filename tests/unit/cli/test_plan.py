@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,17 @@ def planned(capsys: pytest.CaptureFixture[str], *argv: str) -> dict[str, Any]:
     assert main(["plan", *argv, "--json"]) == DONE
     found: dict[str, Any] = json.loads(capsys.readouterr().out)
     return found
+
+
+@pytest.mark.parametrize(("pool", "fits"), [(1536, True), (2048, False)])
+def test_a_pool_that_does_not_fit_on_its_partition_is_said(pool: int, fits: bool) -> None:
+    study = load_study("microvm-on-edge")
+    specs = [
+        replace(s, settings={**s.settings, "pool_mib": pool}) if s.kind == "kata" else s for s in study.environments
+    ]
+    on_partition = replace(study, environments=tuple(specs), volume=replace(study.volume, mode="partition"))
+    assert ("does not fit on a partition volume" in in_words(plan(on_partition, 1))) != fits
+    assert "does not fit on" not in in_words(plan(replace(on_partition, volume=study.volume), 1))
 
 
 def test_what_this_device_would_refuse_is_said(tmp_path: Path) -> None:
