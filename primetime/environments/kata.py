@@ -40,6 +40,7 @@ from primetime.environments.kata_config import (
     drop_in,
     find_installation,
     installation_roots,
+    installed_hashes,
     values_of,
     write_configuration,
 )
@@ -108,7 +109,8 @@ class Kata(Environment):
         assert installation is not None
         words = run([str(installation.shims / SHIM), "--version"], timeout_s=20).stdout.decode()
         versions = {"containerd": containerd_version(), "kata": version_in(words), "kata-runtime": installation.runtime}
-        return Usability(self.kind, Usable.YES, versions=versions)
+        hashes = installed_hashes(installation)
+        return Usability(self.kind, Usable.YES, versions={**versions, **hashes})
 
     @contextmanager
     def boot(self, context: BootContext) -> Iterator[Instance]:

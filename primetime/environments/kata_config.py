@@ -10,13 +10,14 @@ Source: kata-containers docs/how-to/how-to-set-sandbox-config-kata.md, src/runti
 from __future__ import annotations
 
 import json
+import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from primetime.environments.containerd import DEVMAPPER, OVERLAYFS
 from primetime.errors import BootFailed
-from primetime.images.cache import Cache
+from primetime.images.cache import Cache, file_hash
 from primetime.images.tools import cached_program
 from primetime.model import Limits, Scalar
 
@@ -39,6 +40,7 @@ SHIM = "containerd-shim-kata-v2"
 SHIMS = {GO: "bin", RUST: "runtime-rs/bin"}  # directories with the shim
 ANNOTATION = "io.katacontainers.config.hypervisor"
 SMALLEST_MACHINE = 256 << 20  # MinHypervisorMemory of src/runtime/virtcontainers/hypervisor.go
+PARTS = ("path", "kernel", "image", "initrd")  # what a hypervisor's table names by path
 CACHE_KEYS = ("block_device_cache_set", "block_device_cache_direct", "block_device_cache_noflush")
 
 
@@ -174,6 +176,15 @@ def cache_annotations(choice: KataChoice) -> list[str]:
     return [
         word for key, value in cache_values(choice).items() for word in ("--annotation", f"{ANNOTATION}.{key}={value}")
     ]
+
+
+def installed_hashes(installation: KataInstallation) -> dict[str, str]:
+    """SHA-256 of the shim, and of the hypervisor ("path"), kernel and image that the installation's file names."""
+    text = installation.configuration.read_text(encoding="utf-8").replace(f"{USUAL}/", f"{installation.root}/")
+    tables = tomllib.loads(text).get("hypervisor", {}).values()
+    named = {key: Path(table[key]) for table in tables for key in PARTS if table.get(key)}
+    files = {"shim": installation.shims / SHIM, **named}
+    return {f"kata.{key}.sha256": file_hash(path) for key, path in files.items() if path.is_file()}
 
 
 def write_configuration(directory: Path, installation: KataInstallation, text: str) -> Path:

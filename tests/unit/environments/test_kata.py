@@ -18,6 +18,7 @@ from primetime.environments.kata_config import (
     cache_annotations,
     drop_in,
     find_installation,
+    installed_hashes,
     write_configuration,
 )
 from primetime.environments.kata_container import (
@@ -150,6 +151,16 @@ def test_the_installations_file_is_copied_and_ours_lies_beside_it(tmp_path: Path
     main = write_configuration(tmp_path / "b", found, "[runtime]\n")
     assert main.read_text() == f'[hypervisor.qemu]\nkernel = "{tmp_path}/i/share/vmlinux"\n', "it lies elsewhere"
     assert [path.name for path in (tmp_path / "b/config.d").iterdir()] == ["50-primetime.toml"]
+
+
+def test_what_was_measured_is_known_by_its_hash(tmp_path: Path) -> None:
+    install(tmp_path, "bin/containerd-shim-kata-v2", "share/defaults/kata-containers/configuration-qemu.toml")
+    found = find_installation(KataChoice("qemu", "devmapper", "none", "safe", "go", str(tmp_path)))
+    assert found is not None
+    (tmp_path / "share/vmlinux").write_bytes(b"")
+    hashes = installed_hashes(found)
+    assert set(hashes) == {"kata.shim.sha256", "kata.kernel.sha256"}, "what the file does not name has no hash"
+    assert hashes["kata.kernel.sha256"] == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 
 
 def test_without_an_installation_it_says_what_mends_it() -> None:
