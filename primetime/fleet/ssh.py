@@ -21,6 +21,7 @@ from typing import IO
 from primetime.errors import CommandFailed, CommandTimeout, Unreachable, UserError
 from primetime.fleet.fleet_file import FleetDevice
 from primetime.host.process import Spawning, require_program, run, spawn
+from primetime.host.ssh_option import quoted
 from primetime.model import Outcome
 
 SSH_FAILED = 255
@@ -169,12 +170,6 @@ def own_options(device: FleetDevice) -> Iterator[str]:
         yield "IdentitiesOnly=yes"
     if device.known_hosts:
         yield f"UserKnownHostsFile={quoted(device.known_hosts)}"
-
-
-def quoted(path: str) -> str:
-    """A path as ssh's configuration takes it: in quotes, and a % is no token."""
-    escaped = path.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%")
-    return f'"{escaped}"'
 
 
 def destination(device: FleetDevice) -> str:

@@ -102,9 +102,17 @@ def refused_size(error: HTTPError) -> int:
 
 def copy(reply: HTTPResponse, file: IO[bytes], whole: int, progress: Progress) -> None:
     """Copy until the reply ends, however that comes."""
-    while chunk := reply.read(CHUNK):
+    while chunk := received(reply):
         file.write(chunk)
         progress(file.tell(), whole)
+
+
+def received(reply: HTTPResponse) -> bytes:
+    """Read on. URLError where the network fails, which as a plain OSError would pass for the disk's failure."""
+    try:
+        return reply.read(CHUNK)
+    except OSError as error:
+        raise URLError(error.strerror or str(error)) from None
 
 
 def written_badly(part: Path, error: OSError) -> UserError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import tarfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,9 +11,10 @@ from pathlib import Path
 from typing import IO
 
 from primetime.errors import CommandFailed, UserError
-from primetime.host.process import Spawning, require_program, run
+from primetime.host.process import Spawning, require_program, spawn
 
 UNZSTD_LIMIT_S = 1800.0
+CHUNK = 2**20
 MODE = 0o755  # no setuid, nothing for others to write
 HINT = "do not use this archive; fetch it from its makers again"
 
@@ -32,19 +34,22 @@ def unpack_tar(archive: Path, form: str, tree: Path) -> None:
 
 @contextmanager
 def opened(archive: Path, form: str) -> Iterator[tarfile.TarFile]:
-    """Open the archive. Python reads no zstd before 3.14: the program decompresses it beside the archive."""
+    """Open the archive. Python reads no zstd before 3.14, the program does; nothing but the tree is written."""
     if form == "tgz":
         with tarfile.open(archive, "r:gz") as tar:
             yield tar
         return
-    program = require_program("zstd", "apt-get install zstd")
-    plain = archive.with_name(f"{archive.name}.tar")
-    try:
-        run([program, "-dqf", str(archive), "-o", str(plain)], timeout_s=UNZSTD_LIMIT_S, spawning=Spawning())
-        with tarfile.open(plain, "r:") as tar:
+    argv = [require_program("zstd", "apt-get install zstd"), "-dqc", str(archive)]
+    with spawn(argv, Spawning(stdout=subprocess.PIPE, stderr=subprocess.PIPE)) as child:
+        assert child.stdout is not None
+        assert child.stderr is not None
+        with tarfile.open(fileobj=child.stdout, mode="r|") as tar:
             yield tar
-    finally:
-        plain.unlink(missing_ok=True)
+        while child.stdout.read(CHUNK):  # what pads the archive, or zstd ends by a broken pipe
+            pass
+        said = child.stderr.read()
+        if child.wait(UNZSTD_LIMIT_S) != 0:
+            raise CommandFailed(argv, child.returncode, said)
 
 
 def take(tar: tarfile.TarFile, member: tarfile.TarInfo, tree: Path) -> None:

@@ -7,6 +7,7 @@ import time
 
 from primetime.errors import BootFailed, CommandFailed, CommandTimeout
 from primetime.host.process import require_program, run
+from primetime.host.ssh_option import quoted
 from primetime.lab.board import LOOPBACK, Board
 from primetime.lab.emulator import has_ended, running
 
@@ -22,9 +23,9 @@ def ssh_argv(board: Board) -> list[str]:
     """Return ssh up to the remote command; nothing of the user's own ssh configuration applies."""
     program = require_program("ssh", "apt-get install openssh-client")
     options = {
-        "IdentityFile": str(board.identity),
+        "IdentityFile": quoted(str(board.identity)),
         "IdentitiesOnly": "yes",
-        "UserKnownHostsFile": str(board.known_hosts),
+        "UserKnownHostsFile": quoted(str(board.known_hosts)),
         "GlobalKnownHostsFile": "/dev/null",
         "StrictHostKeyChecking": "yes",
         "BatchMode": "yes",

@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 
 from primetime.errors import CommandFailed, CommandTimeout, Unreachable, UserError
 from primetime.fleet.fleet_file import FleetDevice
-from primetime.fleet.ssh import Ssh, accepting, explained, forgetting, quoted, remote_words
+from primetime.fleet.ssh import Ssh, accepting, explained, forgetting, remote_words
 from primetime.host.process import find_program
+from primetime.host.ssh_option import quoted
 
 PLAIN = FleetDevice("porch", "porch")
 FULL = FleetDevice("x86", "127.0.0.1", 40221, "root", "/keys/id", "/keys/known")

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import io
 import platform
 import tarfile
 from collections.abc import Mapping
+from http.client import HTTPResponse
 from pathlib import Path
+from typing import cast
+from urllib.error import URLError
 
 import pytest
 
 from primetime.errors import UserError
 from primetime.images.cache import Cache
+from primetime.images.download import copy
 from primetime.images.tool_lock import LockedTool, chosen, for_machine, locked_tools
 from primetime.images.tools import Installing, check_machine, damaged, entry_path, find_tool, install, installed
 from tests.unit.images.archive_server import Served, serving
@@ -268,3 +273,15 @@ def test_a_lock_file_with_a_mistake_is_refused(tmp_path: Path, change: tuple[str
     path.write_text(text.replace(*change))
     with pytest.raises(UserError, match=words):
         locked_tools(path)
+
+
+class Lost:
+    """A reply whose network goes away."""
+
+    def read(self, _: int) -> bytes:
+        raise OSError(errno.EHOSTUNREACH, "No route to host")
+
+
+def test_a_network_that_fails_is_not_a_disk_that_fails() -> None:
+    with pytest.raises(URLError, match="No route to host"):
+        copy(cast(HTTPResponse, Lost()), io.BytesIO(), 0, lambda here, whole: None)

@@ -100,8 +100,13 @@ def test_the_end_of_the_console(board: Board) -> None:
 def test_ssh_takes_this_boards_keys_and_no_others(board: Board) -> None:
     argv = ssh_argv(board)
     assert argv[1:3] == ["-F", "none"]
-    assert {f"IdentityFile={board.identity}", "IdentitiesOnly=yes", "StrictHostKeyChecking=yes"} <= set(argv)
+    assert {f'IdentityFile="{board.identity}"', "IdentitiesOnly=yes", "StrictHostKeyChecking=yes"} <= set(argv)
     assert argv[-3:] == ["-p", str(board.about().port), "root@127.0.0.1"]
+
+
+def test_a_lab_may_lie_in_a_directory_with_a_space(board: Board) -> None:
+    options = [word for word in ssh_argv(board) if word.startswith(("IdentityFile=", "UserKnownHostsFile="))]
+    assert [word.partition("=")[2][0] + word[-1] for word in options] == ['""', '""']
 
 
 def test_an_emulator_that_is_not_installed() -> None:
