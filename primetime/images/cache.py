@@ -50,7 +50,7 @@ class Cache:
         finished = self.path(name, key_material)
         if finished.is_dir():
             return finished
-        with self._locked(finished.name):
+        with self.locked(finished.name):
             if not finished.is_dir():
                 self._build(finished, build)
         return finished
@@ -70,8 +70,8 @@ class Cache:
         flush_directory(self.root)
 
     @contextmanager
-    def _locked(self, name: str) -> Iterator[None]:
-        """Hold the lock of one entry; the kernel frees it on any death."""
+    def locked(self, name: str) -> Iterator[None]:
+        """Hold the lock of this name, an entry's for instance; the kernel frees it on any death. UserError."""
         try:
             self.root.mkdir(parents=True, exist_ok=True, mode=0o755)
             lock = (self.root / f"{name}.lock").open("ab")

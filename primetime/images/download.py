@@ -67,7 +67,7 @@ def fetch_rest(url: str, part: Path, size: int, progress: Progress) -> bool:
         return True
     request = Request(url, headers={"Range": f"bytes={have}-"} if have else {})
     try:
-        with urlopen(request, timeout=SILENCE_LIMIT_S) as reply:
+        with asked(request) as reply:
             whole = size_told(reply, have)
             with part.open("ab" if reply.status == PARTIAL else "wb") as file:
                 copy(reply, file, whole or size, progress)
@@ -105,6 +105,17 @@ def copy(reply: HTTPResponse, file: IO[bytes], whole: int, progress: Progress) -
     while chunk := received(reply):
         file.write(chunk)
         progress(file.tell(), whole)
+
+
+def asked(request: Request) -> HTTPResponse:
+    """Ask. URLError where the network fails, also after the connection was made (urllib wraps none then)."""
+    try:
+        reply: HTTPResponse = urlopen(request, timeout=SILENCE_LIMIT_S)
+    except URLError:
+        raise
+    except OSError as error:
+        raise URLError(error.strerror or str(error)) from None
+    return reply
 
 
 def received(reply: HTTPResponse) -> bytes:

@@ -100,8 +100,12 @@ def install(tool: LockedTool, cache: Cache, how: Installing) -> Path:
     UserError when it cannot be had, is not what the lock file says, or does not fit on the disk; the cache's
     entries are then as before.
     """
-    if installed(tool, cache):
-        return entry_path(tool, cache)
+    with cache.locked(f"{entry_path_name(tool)}.install"):  # two would append to one download
+        return entry_path(tool, cache) if installed(tool, cache) else brought(tool, cache, how)
+
+
+def brought(tool: LockedTool, cache: Cache, how: Installing) -> Path:
+    """Fetch, verify and unpack it; see `install`."""
     downloads = cache.root / "downloads"
     archive = at_hand(tool, how) if how.directory else fetched(tool, downloads, how)
     digest = verified(tool, archive, how)

@@ -142,8 +142,13 @@ class Board:
         (part / "board.json").write_text(json.dumps(asdict(about), indent=1), encoding="utf-8")
 
     def remove(self) -> None:
-        """Delete the board with everything on its disk."""
-        shutil.rmtree(self.directory, ignore_errors=True)
+        """Delete the board with everything on its disk. UserError when that is not permitted."""
+        try:
+            shutil.rmtree(self.directory)
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise UserError(f"{self.directory} cannot be removed: {error.strerror}", "run as who made it") from None
 
 
 def default_root() -> Path:

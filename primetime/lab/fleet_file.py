@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from primetime.errors import UserError
@@ -34,14 +36,26 @@ def add_to_fleet(path: Path, name: str, entry: Mapping[str, Value]) -> bool:
 
     UserError when the file is no TOML, has the device in a form that is not ours to edit, or cannot be written.
     """
-    before, after = edited(path, name, entry)
-    if after == before:
-        return False
-    try:
-        path.write_text(after, encoding="utf-8", newline="")
-    except OSError as error:
-        raise UserError(f"{path} cannot be written: {error.strerror}", "name another file: --fleet FILE") from None
+    with alone(path.parent):
+        before, after = edited(path, name, entry)
+        if after == before:
+            return False
+        try:
+            path.write_text(after, encoding="utf-8", newline="")
+        except OSError as error:
+            raise UserError(f"{path} cannot be written: {error.strerror}", "name another file: --fleet FILE") from None
     return True
+
+
+@contextmanager
+def alone(directory: Path) -> Iterator[None]:
+    """Keep other boards that come up at the same time from writing a file of this directory between our two steps."""
+    handle = os.open(directory, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
 
 
 def require_editable(path: Path, name: str) -> None:

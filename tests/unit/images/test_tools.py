@@ -7,6 +7,7 @@ import hashlib
 import io
 import platform
 import tarfile
+import threading
 from collections.abc import Mapping
 from http.client import HTTPResponse
 from pathlib import Path
@@ -273,6 +274,22 @@ def test_a_lock_file_with_a_mistake_is_refused(tmp_path: Path, change: tuple[str
     path.write_text(text.replace(*change))
     with pytest.raises(UserError, match=words):
         locked_tools(path)
+
+
+def test_two_who_install_the_same_fetch_it_once(cache: Cache) -> None:
+    with serving({NAME: ARCHIVE}) as served:
+        tool = locked(served)
+        other = threading.Thread(target=install, args=(tool, cache, how()))
+
+        def meanwhile(_: str) -> None:
+            if not other.ident:
+                other.start()
+                other.join(0.2)  # in vain: it waits for us
+
+        entry = install(tool, cache, Installing(None, lambda tool, digest: False, meanwhile))
+        other.join()
+    assert len(served.asked) == 1
+    assert (entry / "tree/release/thing").read_bytes() == program()
 
 
 class Lost:

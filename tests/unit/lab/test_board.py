@@ -130,3 +130,11 @@ def test_where_boards_lie(monkeypatch: pytest.MonkeyPatch) -> None:
     assert default_root() == Path("/var/lib/primetime/lab")
     monkeypatch.setenv(ROOT_VARIABLE, "/elsewhere")
     assert os.fspath(default_root()) == "/elsewhere"
+
+
+def test_what_cannot_be_removed_is_said(tmp_path: Path) -> None:
+    board = Board(tmp_path, "x86")
+    board.remove()  # there is none: nothing to do
+    board.directory.write_bytes(b"no directory")
+    with pytest.raises(UserError, match="cannot be removed"):
+        board.remove()

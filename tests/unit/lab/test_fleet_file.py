@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import tomllib
 from pathlib import Path
 
@@ -23,6 +24,16 @@ def test_a_file_is_made_where_there_is_none(tmp_path: Path) -> None:
     path = tmp_path / "fleet.toml"
     assert add_to_fleet(path, "x86", ENTRY)
     assert tomllib.loads(path.read_text()) == {"devices": {"x86": ENTRY}}
+
+
+def test_boards_that_come_up_together_are_all_there(tmp_path: Path) -> None:
+    path, names = tmp_path / "fleet.toml", [f"board{number}" for number in range(16)]
+    threads = [threading.Thread(target=add_to_fleet, args=(path, name, ENTRY)) for name in names]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert set(tomllib.loads(path.read_text())["devices"]) == set(names)
 
 
 @pytest.mark.parametrize("others", [OTHERS, OTHERS.rstrip("\n"), "title = 1\n", "[devices]\n"])
