@@ -30,6 +30,7 @@ ALIVE_S, ALIVE_COUNT = 15, 4
 LIMIT_S = 120.0
 ENDING_S = 60.0  # of a program here whose words have all been read
 PASSED_ON = ("HOME", "USER", "LOGNAME", "PATH", "SSH_AUTH_SOCK", "XDG_RUNTIME_DIR")
+COMPRESSED = "-C"  # a campaign becomes a quarter (10.6 MB: 2.7): boards hang on slow lines, and a visit has its limit
 OPTIONS = (
     "BatchMode=yes", "StrictHostKeyChecking=yes", "RequestTTY=no", "ClearAllForwardings=yes", "ForwardAgent=no",
     "ForwardX11=no", "PermitLocalCommand=no", "ControlMaster=no", f"ConnectTimeout={CONNECT_S}",
@@ -69,14 +70,14 @@ class Ssh:
     def receive(self, remote: Sequence[str], out: IO[bytes], timeout_s: float) -> None:
         """Run a program on the board and write what it says to a file."""
         how = replace(spawning(), stdout=out, stderr=subprocess.PIPE)
-        with spawn(self.argv(remote), how) as child:
+        with spawn(self.argv(remote, COMPRESSED), how) as child:
             _, stderr = waited(child, remote, timeout_s)
         self.judge(remote, child.returncode, stderr, check=True)
 
     def receive_after(self, talk: Talk, remote: Sequence[str], out: IO[bytes], timeout_s: float) -> None:
         """Talk with a program on the board, which then hears no more; write the rest of what it says to a file."""
         pipe = subprocess.PIPE
-        with spawn(self.argv(remote), replace(spawning(), stdin=pipe, stdout=pipe, stderr=pipe)) as child:
+        with spawn(self.argv(remote, COMPRESSED), replace(spawning(), stdin=pipe, stdout=pipe, stderr=pipe)) as child:
             assert child.stdin is not None
             assert child.stdout is not None
             assert child.stderr is not None
