@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from primetime.environments.containerd import DEVMAPPER, OVERLAYFS
-from primetime.errors import BootFailed
+from primetime.errors import BootFailed, UserError
 from primetime.images.cache import Cache, file_hash
 from primetime.images.tools import cached_program
 from primetime.model import Limits, Scalar
@@ -181,7 +181,11 @@ def cache_annotations(choice: KataChoice) -> list[str]:
 def installed_hashes(installation: KataInstallation) -> dict[str, str]:
     """SHA-256 of the shim, and of the hypervisor ("path"), kernel and image that the installation's file names."""
     text = installation.configuration.read_text(encoding="utf-8").replace(f"{USUAL}/", f"{installation.root}/")
-    tables = tomllib.loads(text).get("hypervisor", {}).values()
+    try:
+        tables = tomllib.loads(text).get("hypervisor", {}).values()
+    except tomllib.TOMLDecodeError as error:
+        words = f"{installation.configuration} is not TOML: {error}"
+        raise UserError(words, "mend it, or: primetime tools install kata") from None
     named = {key: Path(table[key]) for table in tables for key in PARTS if table.get(key)}
     files = {"shim": installation.shims / SHIM, **named}
     return {f"kata.{key}.sha256": file_hash(path) for key, path in files.items() if path.is_file()}

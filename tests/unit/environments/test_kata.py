@@ -163,6 +163,16 @@ def test_what_was_measured_is_known_by_its_hash(tmp_path: Path) -> None:
     assert hashes["kata.kernel.sha256"] == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 
 
+def test_a_broken_file_of_the_installation_is_the_users_to_mend(tmp_path: Path) -> None:
+    defaults = "share/defaults/kata-containers/configuration-qemu.toml"
+    install(tmp_path, "bin/containerd-shim-kata-v2", defaults)
+    (tmp_path / defaults).write_text("[hypervisor.qemu\n")
+    found = find_installation(KataChoice("qemu", "devmapper", "none", "safe", "go", str(tmp_path)))
+    assert found is not None
+    with pytest.raises(UserError, match="is not TOML"):
+        installed_hashes(found)
+
+
 def test_without_an_installation_it_says_what_mends_it() -> None:
     found = environment(EnvironmentSpec("k", "kata", {"install": "/nowhere", "snapshotter": "overlayfs",
                                                       "shared_fs": "virtio-fs"})).missing()  # fmt: skip
