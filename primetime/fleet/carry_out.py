@@ -85,6 +85,7 @@ def carry_out(device: FleetDevice, given: Assignment, how: Attending) -> Path:
     """
     with ExitStack() as stack:
         stack.enter_context(device_lock(f"fleet: {given.name}", directory(device.name)))
+        give_to_user(directory(device.name) / "lock")  # who began with sudo may go on without
         given = recall(given.record) if given.record.exists() else remember(given)
         if not given.finished:
             how = replace(how, meter=stack.enter_context(metered(device.meter, given.meter_log)))

@@ -15,8 +15,13 @@ from primetime.host.ledger import RUN_DIRECTORY
 @contextmanager
 def device_lock(purpose: str, directory: Path = RUN_DIRECTORY) -> Iterator[None]:
     """Hold the device. UserError when another primetime measures on it; the kernel frees it on any death."""
-    directory.mkdir(parents=True, exist_ok=True, mode=0o755)
-    with (directory / "lock").open("a+", encoding="utf-8") as file:
+    try:
+        directory.mkdir(parents=True, exist_ok=True, mode=0o755)
+        opened = (directory / "lock").open("a+", encoding="utf-8")
+    except OSError as error:
+        words = f"{directory}/lock cannot be written: {error.strerror}"
+        raise UserError(words, "run as the user who began it, or with sudo") from None
+    with opened as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
