@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from primetime.errors import UserError
+from primetime.host.cgroup import Cgroup, read_hierarchy
 from primetime.model import Fact, Study
 
 Cpus = tuple[int, ...]
@@ -33,6 +34,11 @@ class CpuSets:
         sets = [Fact(f"cpu.set.{name}", ",".join(str(cpu) for cpu in cpus)) for name, cpus in named.items()]
         helpers_apart = not set(self.peer) & {*self.observer, *self.kernel}
         return (*sets, Fact("cpu.sets_shared", self.shared), Fact("cpu.peer_apart", helpers_apart))
+
+
+def sets_here(study: Study) -> CpuSets:
+    """Choose the sets among the CPUs that this process may really use. UserError as `resolve_sets`; OSError."""
+    return resolve_sets(study, sorted(Cgroup("", read_hierarchy()).cpus()))
 
 
 def resolve_sets(study: Study, online: Sequence[int]) -> CpuSets:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
 import socket
 import time
 from collections.abc import Iterator
@@ -14,8 +12,8 @@ from tempfile import TemporaryDirectory
 from primetime.campaign.peer_service import Answer, ask, link_word
 from primetime.environments.chroot import Chroot, ChrootPlan, open_chroot
 from primetime.errors import CommandFailed, CommandTimeout, UserError
-from primetime.host.process import Placement, run
-from primetime.instruments.net import CAME_BY, watched_interface
+from primetime.host.process import Placement
+from primetime.host.routes import control_interface, link_to
 from primetime.model import Command, Fact
 
 NETPERF_PORT = 12865
@@ -47,12 +45,11 @@ def far_peer_facts(where: str) -> tuple[Fact, ...]:
         except OSError as error:
             words = f"the peer {host} does not answer on port {port} ({error.strerror or error})"
             raise UserError(words, f"start there: primetime peer, or netserver -D -4 -p {port}") from None
-    routes = json.loads(run(["ip", "-json", "route", "get", address], timeout_s=20).stdout)
-    link = str(routes[0].get("dev", ""))
+    link = link_to(address)
     return (
         Fact("network.peer_round_trip_s", min(trips)),
         Fact("network.link", link),
-        Fact(OVER_CONTROL, link == watched_interface(os.environ.get(CAME_BY, ""))),
+        Fact(OVER_CONTROL, link == control_interface()),
         Fact("network.link_speed_mbit", link_word(link, "speed")),
         Fact("network.link_duplex", link_word(link, "duplex")),
         Fact("network.link_mtu", link_word(link, "mtu")),

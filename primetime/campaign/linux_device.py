@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -31,7 +30,6 @@ from primetime.host.volume import Volume, disk_written_bytes, logical_block, ope
 from primetime.images.guest import GuestImages
 from primetime.instruments import default_instruments, instrument_facts
 from primetime.instruments.memory import footprint_bytes
-from primetime.instruments.net import CAME_BY, watched_interface
 from primetime.instruments.sampler import Sampler
 from primetime.model import Fact, FileToPut, Footprint, Limits, Outcome, Site, Step, Study
 
@@ -69,6 +67,7 @@ class LinuxDevice(Device):
         self.limits = Limits(len(cpus), cpus, study.limits.memory_bytes, study.limits.host_cache_bytes)
         self.volume = volume
         self.peer = peer
+        self.control = ""  # the control interface
         self.start_c: float | None = None  # the hottest zone before the first boot
         self.held_facts: tuple[Fact, ...] = ()  # of the knobs and the kernel's own work, while they are held
         self.site = Site(
@@ -91,14 +90,14 @@ class LinuxDevice(Device):
             *self.sets.facts(),
             *images,
             *peer,
-            *instrument_facts(self.volume.tested),
+            *instrument_facts(self.volume.tested, self.control),
             Fact("limits.memory_bytes", self.limits.memory_bytes),
             Fact("limits.budget", self.opening.study.limits.budget),
             Fact("limits.cpus", self.limits.cpus),
             Fact("limits.host_cache_bytes", self.limits.host_cache_bytes),
             Fact("network.path", self.opening.study.network_path),
             Fact("network.conntrack", CONNTRACK.exists()),
-            Fact("network.control", watched_interface(os.environ.get(CAME_BY, ""))),
+            Fact("network.control", self.control),
             *kernel_facts(self.opening.images),
         )
 
@@ -235,7 +234,7 @@ class LinuxDevice(Device):
 
     @contextmanager
     def watch(self, footprint: Footprint) -> Iterator[Sampler]:
-        with Sampler(default_instruments(self.volume.tested), footprint) as sampler:
+        with Sampler(default_instruments(self.volume.tested, self.control), footprint) as sampler:
             yield sampler
 
     def peer_use(self) -> PeerUse | None:

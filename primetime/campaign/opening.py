@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from primetime.campaign.cpus import CpuSets, observing_on, resolve_sets
+from primetime.campaign.cpus import CpuSets, observing_on, sets_here
 from primetime.campaign.linux_device import LinuxDevice, Opening
 from primetime.campaign.peer import Peer, PeerPlan, open_peer
 from primetime.environments.base import Attachment, Storage
@@ -15,6 +15,7 @@ from primetime.host.affinity import kernel_on, steer_packets
 from primetime.host.cgroup import PARENT, Cgroup, read_hierarchy
 from primetime.host.knobs import tuned
 from primetime.host.ledger import Act, Ledger
+from primetime.host.routes import control_interface
 from primetime.host.services import quieted
 from primetime.host.volume import PLAIN, Volume, disk_written_bytes, open_volume, queue_directory, scheduler
 
@@ -28,7 +29,7 @@ def open_device(opening: Opening) -> Iterator[LinuxDevice]:
     The device lock must be held. Raises UserError for what the user can mend.
     """
     study, ledger = opening.study, opening.ledger
-    sets = resolve_sets(study, sorted(Cgroup("", read_hierarchy()).cpus()))
+    sets = sets_here(study)
     with ExitStack() as stack:
         stack.enter_context(ledger.undone(Act("cgroup", {"name": PARENT})))
         Cgroup(PARENT, read_hierarchy()).create()
@@ -44,6 +45,7 @@ def open_device(opening: Opening) -> Iterator[LinuxDevice]:
             stack.enter_context(plain_scheduler(volume, ledger))
         peer = stack.enter_context(open_network(opening, sets))
         device = LinuxDevice(opening, sets, volume, peer)
+        device.control = control_interface()
         device.held_facts = tuple(held)
         device.booked_bytes = before
         yield device

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from primetime.campaign.cpus import resolve_sets
+from primetime.campaign.cpus import sets_here
 from primetime.campaign.estimate import estimate_study, pool_bytes
 from primetime.campaign.forecast import Forecast, forecast
 from primetime.campaign.plan import plan_block
@@ -21,7 +21,6 @@ from primetime.campaign.survey import kvm_missing
 from primetime.cli import DONE
 from primetime.environments import environment_class
 from primetime.errors import UserError
-from primetime.host.cgroup import Cgroup, read_hierarchy
 from primetime.host.facts import machine_emulation
 from primetime.instruments.power import meter, resolves
 from primetime.model import Block, Estimate, Slot, Study
@@ -168,7 +167,7 @@ def refusals(study: Study) -> list[str]:
         if study.volume.mode == "partition" and pool_bytes(spec) > FILE_SYSTEM_SHARE * study.volume.size_bytes
     ]
     try:
-        resolve_sets(study, sorted(Cgroup("", read_hierarchy()).cpus()))
+        sets_here(study)
     except UserError as error:
         told.append(f"this device would refuse it: {error.message}")
     except OSError:  # a container without cpusets: it cannot carry a study out, but plan it

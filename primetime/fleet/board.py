@@ -18,12 +18,12 @@ from primetime.fleet.fleet_file import FleetDevice
 from primetime.fleet.push import push_entry, push_file
 from primetime.fleet.ssh import Ssh, destination
 from primetime.host.ledger import RUN_DIRECTORY
+from primetime.host.routes import CAME_BY
 from primetime.images.bundle import write_bundle
 from primetime.images.cache import DEFAULT_ROOT, Cache
 from primetime.images.file_program import file_program
 from primetime.images.guest import GuestImages, build_guest_images
 from primetime.images.userland import interpreter
-from primetime.instruments.net import CAME_BY
 
 HOME = PurePosixPath("/var/lib/primetime/fleet")
 BOARD_CACHE = PurePosixPath(DEFAULT_ROOT)

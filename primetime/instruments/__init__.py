@@ -24,7 +24,6 @@ MEMBERS = {
     "observer": ("primetime.instruments.observer", "Observer"),
     "fake": ("primetime.instruments.fake", "FakeInstrument"),
 }
-OF_THE_VOLUME = ("disk",)  # these are told where the volume is
 
 
 def default_names() -> tuple[str, ...]:
@@ -32,29 +31,33 @@ def default_names() -> tuple[str, ...]:
     return tuple(name for name in MEMBERS if name != "fake")
 
 
-def instrument(name: str, volume: Path) -> Instrument:
-    """Return the instrument called `name`; `volume`: a directory on the storage under test. UserError."""
+def instrument(name: str, volume: Path, control: str) -> Instrument:
+    """Return the instrument called `name`. UserError.
+
+    `volume`: a directory on the storage under test; `control`: the control interface, "" where there is none.
+    """
     if name not in MEMBERS:
         raise UserError(f"unknown instrument {name!r}", f"known instruments: {', '.join(default_names())}")
     module, member = MEMBERS[name]
     made = getattr(import_module(module), member)
-    found: Instrument = made(volume) if name in OF_THE_VOLUME else made()
+    told = {"disk": (volume,), "net": (control,)}.get(name, ())
+    found: Instrument = made(*told)
     return found
 
 
-def all_instruments(volume: Path) -> list[Instrument]:
+def all_instruments(volume: Path, control: str) -> list[Instrument]:
     """One of each that is watched by default."""
-    return [instrument(name, volume) for name in default_names()]
+    return [instrument(name, volume, control) for name in default_names()]
 
 
-def default_instruments(volume: Path) -> list[Instrument]:
+def default_instruments(volume: Path, control: str) -> list[Instrument]:
     """Those that this device can have."""
-    return [member for member in all_instruments(volume) if not member.unavailable()]
+    return [member for member in all_instruments(volume, control) if not member.unavailable()]
 
 
-def instrument_facts(volume: Path) -> tuple[Fact, ...]:
+def instrument_facts(volume: Path, control: str) -> tuple[Fact, ...]:
     """A fact per instrument: its rate ("0 Hz": at the edges of windows), or why it is not there."""
-    members = all_instruments(volume)
+    members = all_instruments(volume, control)
     return tuple(Fact(f"instrument.{member.name}", state(member)) for member in members)
 
 

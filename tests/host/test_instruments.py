@@ -18,6 +18,7 @@ from primetime.host.knobs import knob, show_all, tuned
 from primetime.host.ledger import Act, Ledger
 from primetime.host.lock import device_lock
 from primetime.host.process import Spawning, run, spawn
+from primetime.host.routes import control_interface
 from primetime.host.undo import UNDOS
 from primetime.instruments import default_instruments
 from primetime.instruments.memory import footprint_bytes
@@ -63,7 +64,7 @@ class Watched:
 
 def watched(footprint: Footprint, volume: Path) -> Watched:
     """Hold one window with every instrument that this machine has."""
-    with Sampler(default_instruments(volume), footprint) as sampler:
+    with Sampler(default_instruments(volume, control_interface()), footprint) as sampler:
         before = sampler.edge()
         sampler.hold(WINDOW_S)
         after = sampler.edge()

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from primetime.host.routes import default_link
 from primetime.instruments import cgroup, cpu, memory, net, threads
 from primetime.instruments.base import CLOCK_TICK_S, Raw, Reading
 from primetime.instruments.disk import Disk
@@ -96,8 +97,8 @@ def test_a_volume_without_a_block_device_says_why() -> None:
 
 
 def test_net_tells_the_environments_interface_from_the_control_interface() -> None:
-    watch = net.Net()
-    watch.carrying, watch.control = frozenset({"ptv7"}), net.control_interface(recorded("proc-net-route").decode())
+    watch = net.Net(default_link(recorded("proc-net-route").decode()))
+    watch.carrying = frozenset({"ptv7"})
     reading = watch.parse((recorded("proc-net-dev"),))
     named = by_name(reading)
     assert watch.control == "uplink"
@@ -106,27 +107,6 @@ def test_net_tells_the_environments_interface_from_the_control_interface() -> No
     assert not [name for name in named if not name.startswith(("environment.", "control."))]
     before = dict.fromkeys(reading, 0.0)
     assert figures(watch.window(before, reading, 1.0))["net_packets"] == 11
-
-
-@pytest.mark.parametrize(
-    ("came_by", "found"),
-    [
-        ("", ""),
-        ("fe80::1%usb0 40000 fe80::2%usb0 22", "usb0"),
-        ("127.0.0.1 40000 127.0.0.1 22", ""),
-        ("no.address 40000 127.0.0.1 22", ""),
-    ],
-)
-def test_visits_are_looked_for_where_we_were_started_from(
-    came_by: str, found: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(net, "ROUTES", tmp_path / "route")
-    (tmp_path / "route").write_bytes(recorded("proc-net-route"))
-    assert net.watched_interface(came_by) == (found or "uplink")
-
-
-def test_no_default_route_means_no_control_interface() -> None:
-    assert net.control_interface(recorded("proc-net-route").decode().splitlines()[0]) == ""
 
 
 def test_interrupts_are_totals_of_the_host() -> None:

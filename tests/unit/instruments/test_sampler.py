@@ -162,10 +162,10 @@ def test_a_kept_file_is_read_to_its_end_though_the_kernel_hands_it_out_in_pieces
 
 def test_every_member_has_its_name_and_is_a_fact(tmp_path: Path) -> None:
     for name in MEMBERS:
-        assert instrument(name, tmp_path).name == name
-    assert [fact.name for fact in instrument_facts(tmp_path)] == [f"instrument.{name}" for name in default_names()]
+        assert instrument(name, tmp_path, "").name == name
+    assert [fact.name for fact in instrument_facts(tmp_path, "")] == [f"instrument.{name}" for name in default_names()]
     with pytest.raises(UserError, match="unknown instrument 'gpu'"):
-        instrument("gpu", tmp_path)
+        instrument("gpu", tmp_path, "")
 
 
 def test_thermal_scales_what_a_board_shows(tmp_path: Path) -> None:
