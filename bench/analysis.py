@@ -98,8 +98,7 @@ def made(path: Path, trials: int) -> Path:
     with CampaignFile.create(path, study, 7, "bench") as file:
         for spec in study.environments:
             file.add_environment(spec, spec.label, Usability(spec.kind, Usable.YES))
-        for point in study.points:
-            file.add_points([(point, "rate")])
+        file.add_points((point, "rate") for point in study.points)
     with closing(sqlite3.connect(path)) as sql:
         sql.execute("PRAGMA synchronous = OFF")
         for table, rows in tables(blocks):

@@ -105,9 +105,14 @@ def network_claims(data: CampaignData, power: Power, warnings: Sequence[QualityW
     """More power, but still more throughput: for every stream, container and microVM."""
     streams = [name for name in data.points if is_stream(data, name)]
     pairs = [(one, other) for one in of_kinds(data, MICROVMS) for other in of_kinds(data, CONTAINERS)]
-    if not streams or not pairs or power.meter is None:  # one reason for all of them is said once
-        missing = "a stream to a peer" if not streams else "a container and a microVM to compare"
-        reason = f"this campaign has not {missing}" if not streams or not pairs else NO_METER
+    reason = ""  # one for all of them is said once
+    if not streams:
+        reason = "this campaign has not a stream to a peer"
+    elif not pairs:
+        reason = "this campaign has not a container and a microVM to compare"
+    elif power.meter is None:
+        reason = NO_METER
+    if reason:
         yield unknown("microvm-power", SAID, (), reason)
         return
     for point in streams:

@@ -60,9 +60,10 @@ def import_campaign(foreign: Foreign, path: Path) -> list[Path]:
         campaign.add_facts([Fact(name, value) for name, value in facts.items()])
         for spec in study.environments:
             campaign.add_environment(spec, spec.label, Usability(KIND, Usable.YES))
-        for point in study.points:
-            primary = next(one.primary for place, one in good(runs).items() if place.point == point.name)
-            campaign.add_points([(point, primary)])
+        campaign.add_points(
+            (point, next(one.primary for place, one in good(runs).items() if place.point == point.name))
+            for point in study.points
+        )
         names = {point.name for point in study.points}
         turns = {
             run: number for number, run in enumerate(sorted({place.run for place in placed}, key=natural), start=1)

@@ -72,6 +72,7 @@ def begin(
         require_usable(session.usability)
         chosen = secrets.randbits(SEED_BITS) if seed is None else seed
         with CampaignFile.create(path, study, chosen, fleet.device if fleet else platform.node()) as campaign:
+            note_plan(campaign, fleet)
             return carry_out(as_run(campaign, session, listener, fleet), session.device, resumed=False)
 
 
@@ -83,6 +84,7 @@ def resume(path: Path, listener: Listener, fleet: FromFleet | None = None) -> Ca
             return campaign.state()
         with opened(campaign.study(), listener) as session:
             require_usable(session.usability)
+            note_plan(campaign, fleet)  # a stop may have come before it
             campaign.interrupted()
             return carry_out(as_run(campaign, session, listener, fleet), session.device, resumed=True)
 
@@ -96,7 +98,6 @@ def require_usable(usability: Mapping[str, Usability]) -> None:
 
 def as_run(campaign: CampaignFile, session: Opened, listener: Listener, fleet: FromFleet | None) -> Run:
     """Put together what a runner needs."""
-    note_plan(campaign, fleet)
     visits = fleet.visits if fleet else None
     if visits:
         visits.slowness = session.slowness
@@ -105,7 +106,7 @@ def as_run(campaign: CampaignFile, session: Opened, listener: Listener, fleet: F
 
 
 def note_plan(campaign: CampaignFile, fleet: FromFleet | None) -> None:
-    """Store the points and what the controller gave; on resume again, because a stop may have come before it."""
+    """Store the points and what the controller gave; what is there already stays."""
     study = campaign.study()
     campaign.add_points((point, primary_of(study, point)) for point in study.points)
     campaign.add_facts(fleet.facts if fleet else ())

@@ -31,7 +31,7 @@ KEYS = (
     "title", "baseline", "quick", "vary_setup", "environments", "points", "limits", "volume", "blocks", "pace",
     "margins", "primary", "exclude", "flash", "network", "cpu", "tuning", "images", "meter", "power",
 )  # fmt: skip
-THREADS_SHARE = 0.7
+THREADS_SHARE = 0.7  # of the memory, for what a point's threads fill: in a machine the kernel needs the rest
 QUICK_POINTS = 4  # contract §8
 MARGINS = {"default": 0.05, "latency_p50": 0.10, "latency_p99": 0.20}
 
@@ -207,10 +207,10 @@ def check_together(top: Table, study: Study) -> None:
     if sizes > 0.8 * study.volume.size_bytes:
         words = f"{study.volume.size_bytes >> 20} MiB do not hold files of {sizes >> 20} MiB in all"
         raise top.mistake("volume.size", words, "raise volume.size or lower the points' size")
+    memory = study.limits.memory_bytes
     for point in study.points:
         filled = int(point.params.get("nthreads", 0)) * int(point.params.get("memsize", 0))
-        if filled > THREADS_SHARE * study.limits.memory_bytes:  # in a machine the kernel needs the rest
-            memory = study.limits.memory_bytes
+        if filled > THREADS_SHARE * memory:
             words = f"{memory >> 20} MiB do not hold {filled >> 20} MiB that the threads of {point.name} fill"
             raise top.mistake(
                 "limits.memory", words, "make the point's memsize or nthreads smaller, or raise limits.memory"

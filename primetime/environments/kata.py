@@ -109,8 +109,7 @@ class Kata(Environment):
         assert installation is not None
         words = run([str(installation.shims / SHIM), "--version"], timeout_s=20).stdout.decode()
         versions = {"containerd": containerd_version(), "kata": version_in(words), "kata-runtime": installation.runtime}
-        hashes = installed_hashes(installation)
-        return Usability(self.kind, Usable.YES, versions={**versions, **hashes})
+        return Usability(self.kind, Usable.YES, versions={**versions, **installed_hashes(installation)})
 
     @contextmanager
     def boot(self, context: BootContext) -> Iterator[Instance]:

@@ -92,6 +92,10 @@ class KataInstallation:
     shims: Path
     configuration: Path
 
+    def text(self) -> str:
+        """Its own file, which names kernel, image and programs below the usual place: here where they are."""
+        return self.configuration.read_text(encoding="utf-8").replace(f"{USUAL}/", f"{self.root}/")
+
 
 def installation_roots(choice: KataChoice, cache: Cache | None = None) -> tuple[Path, ...]:
     """Where to look: what the study names, else Kata's usual place, else the tools' cache."""
@@ -180,9 +184,8 @@ def cache_annotations(choice: KataChoice) -> list[str]:
 
 def installed_hashes(installation: KataInstallation) -> dict[str, str]:
     """SHA-256 of the shim, and of the hypervisor ("path"), kernel and image that the installation's file names."""
-    text = installation.configuration.read_text(encoding="utf-8").replace(f"{USUAL}/", f"{installation.root}/")
     try:
-        tables = tomllib.loads(text).get("hypervisor", {}).values()
+        tables = tomllib.loads(installation.text()).get("hypervisor", {}).values()
     except tomllib.TOMLDecodeError as error:
         words = f"{installation.configuration} is not TOML: {error}"
         raise UserError(words, "mend it, or: primetime tools install kata") from None
@@ -192,15 +195,11 @@ def installed_hashes(installation: KataInstallation) -> dict[str, str]:
 
 
 def write_configuration(directory: Path, installation: KataInstallation, text: str) -> Path:
-    """Put the installation's file and the drop-in into `directory`; return the file that the shim is told.
-
-    The file names kernel, image and programs below the usual place: an installation elsewhere is named instead.
-    """
+    """Put the installation's file and the drop-in into `directory`; return the file that the shim is told."""
     drop_ins = directory / "config.d"
     drop_ins.mkdir(parents=True)
     main = directory / "configuration.toml"
-    own = installation.configuration.read_text(encoding="utf-8")
-    main.write_text(own.replace(f"{USUAL}/", f"{installation.root}/"), encoding="utf-8")
+    main.write_text(installation.text(), encoding="utf-8")
     (drop_ins / "50-primetime.toml").write_text(text, encoding="utf-8")
     return main
 

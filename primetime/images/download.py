@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from http.client import HTTPException, HTTPResponse
 from pathlib import Path
 from typing import IO
@@ -107,23 +108,28 @@ def copy(reply: HTTPResponse, file: IO[bytes], whole: int, progress: Progress) -
         progress(file.tell(), whole)
 
 
-def asked(request: Request) -> HTTPResponse:
-    """Ask. URLError where the network fails, also after the connection was made (urllib wraps none then)."""
+@contextmanager
+def networking() -> Iterator[None]:
+    """URLError where the network fails inside: a plain OSError, as urllib leaves some, would pass for the disk's."""
     try:
-        reply: HTTPResponse = urlopen(request, timeout=SILENCE_LIMIT_S)
+        yield
     except URLError:
         raise
     except OSError as error:
         raise URLError(error.strerror or str(error)) from None
-    return reply
+
+
+def asked(request: Request) -> HTTPResponse:
+    """Ask the server."""
+    with networking():
+        reply: HTTPResponse = urlopen(request, timeout=SILENCE_LIMIT_S)
+        return reply
 
 
 def received(reply: HTTPResponse) -> bytes:
-    """Read on. URLError where the network fails, which as a plain OSError would pass for the disk's failure."""
-    try:
+    """Read on."""
+    with networking():
         return reply.read(CHUNK)
-    except OSError as error:
-        raise URLError(error.strerror or str(error)) from None
 
 
 def written_badly(part: Path, error: OSError) -> UserError:

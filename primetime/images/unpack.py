@@ -86,7 +86,7 @@ def write(path: Path, content: IO[bytes], mode: int) -> None:
     """Write one file; an older member of the same name, a link perhaps, is replaced and not followed."""
     path.unlink(missing_ok=True)
     with path.open("xb") as file:
-        while chunk := content.read(1 << 20):
+        while chunk := content.read(CHUNK):
             file.write(chunk)
     path.chmod(mode | 0o400)
 

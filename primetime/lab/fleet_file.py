@@ -36,15 +36,14 @@ def add_to_fleet(path: Path, name: str, entry: Mapping[str, Value]) -> bool:
 
     UserError when the file is no TOML, has the device in a form that is not ours to edit, or cannot be written.
     """
-    with alone(path.parent):
-        before, after = edited(path, name, entry)
-        if after == before:
-            return False
-        try:
-            path.write_text(after, encoding="utf-8", newline="")
-        except OSError as error:
-            raise UserError(f"{path} cannot be written: {error.strerror}", "name another file: --fleet FILE") from None
-    return True
+    try:
+        with alone(path.parent):
+            before, after = edited(path, name, entry)
+            if after != before:
+                path.write_text(after, encoding="utf-8", newline="")
+    except OSError as error:
+        raise UserError(f"{path} cannot be written: {error.strerror}", "name another file: --fleet FILE") from None
+    return after != before
 
 
 @contextmanager

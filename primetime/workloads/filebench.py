@@ -118,24 +118,23 @@ class Filebench(Workload):
         of_ours = chosen in DEFAULTS  # a script of the user's decides itself how long it runs, smoke or not
         runtime = 1 if site.smoke and of_ours else int(point.params["runtime"])
         brought = tuple(files_of(point.params, "files"))
-        prepared, files, rate, writes = 0, 0, 200e6, True
+        prepared, preparation_s, rate = 0, SCRIPTS_PREPARATION_S, 200e6
         if of_ours:
             values = small(point.params) if site.smoke else point.params
             described = personality(chosen, values)
             text = script(described, f"{site.data_dir}", runtime).encode()
             chosen = f"/tmp/filebench-{sha256(text).hexdigest()[:12]}.f"
             brought = (*brought, FileToPut(Where.TARGET, chosen, text))
-            prepared, files = described.prepared_bytes(), int(values["nfiles"])
-            rate, writes = write_rate(described), True
-        preparation = prepared / SLOWEST_PREPARATION + files * LONGEST_FILE_S if of_ours else SCRIPTS_PREPARATION_S
-        limit = runtime + preparation + GRACE_S
+            prepared, rate = described.prepared_bytes(), write_rate(described)
+            preparation_s = prepared / SLOWEST_PREPARATION + int(values["nfiles"]) * LONGEST_FILE_S
+        limit = runtime + preparation_s + GRACE_S
         return Recipe(
             run=(Step(Where.TARGET, ("setarch", "-R", binary, "-f", chosen), OUTPUT, limit),),
             warm=(Step(Where.TARGET, ("setarch", "-R", binary, "-h"), "warm", GRACE_S),),
             files=brought,
             duration_s=runtime + prepared / 100e6,
             bytes_written=prepared + round(rate * runtime),
-            writes=writes,
+            writes=True,
         )
 
     def parse(self, point: Point, data: TrialData) -> tuple[Measurement, ...]:

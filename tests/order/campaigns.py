@@ -98,8 +98,7 @@ class Campaign:
         self.events: list[Event] = []
         self.visits: Visits | None = None
         self.file = CampaignFile.create(path, study, 7, "fake")
-        for point in study.points:
-            self.file.add_points([(point, primary or workload("fake").primary(point))])
+        self.file.add_points((point, primary or workload("fake").primary(point)) for point in study.points)
         for label, member in self.members.items():
             self.file.add_environment(member.spec, label, Usability("fake", Usable.YES))
 

@@ -60,8 +60,7 @@ def make(path: Path, *, unplugged_in: int = 0, resolution: float = 0.001) -> Ana
         )
         for spec in study.environments:
             file.add_environment(spec, spec.label, Usability(spec.kind, Usable.YES))
-        for point in POINTS:
-            file.add_points([(point, "rate" if point is WRITE else "cpu_busy")])
+        file.add_points((point, "rate" if point is WRITE else "cpu_busy") for point in POINTS)
         for index in range(1, 6):
             names = tuple(point.name for point in POINTS)
             slots = [Slot(index, place + 1, label, Role.MAIN, 0, names) for place, label in enumerate(RATES)]

@@ -132,8 +132,7 @@ def _open_campaign(file: CampaignFile, study: Study, making: Making) -> None:
         file.add_environment(spec, printed, usability)
         direct = environment(spec).bypasses_host_cache()
         file.add_facts([Fact("bypasses_host_cache", direct, "environment", spec.label)])
-    for point in study.points:
-        file.add_points([(point, PRIMARY.get(point.name, OTHER)[0].name)])
+    file.add_points((point, PRIMARY.get(point.name, OTHER)[0].name) for point in study.points)
     file.add_facts(
         [Fact("kernel.release", "6.12.1"), Fact("cpu.model", "Cortex-A72"), Fact("network.peer", making.peer)]
     )

@@ -40,8 +40,7 @@ def file(tmp_path: Path) -> Iterator[CampaignFile]:
     with CampaignFile.create(tmp_path / "runs" / "made.sqlite", study, 7, "bench") as opened:
         for spec in study.environments:
             opened.add_environment(spec, spec.label, Usability(spec.kind, Usable.YES))
-        for point in study.points:
-            opened.add_points([(point, RATE.name)])
+        opened.add_points((point, RATE.name) for point in study.points)
         slots = (
             Slot(1, 0, "native", Role.MAIN, 0, NAMES),
             Slot(1, 1, "runc", Role.MAIN, 0, NAMES),
