@@ -41,6 +41,7 @@ class Errand:
 class Standing:
     """How a job stands. `exit_code`: None while it runs, and when it was killed; `next_s`: when to come again.
 
+    `left`: how many of its acts on the device could not be undone when it ended; going on with it tries again.
     `state`, `done`, `planned` are of the campaign file, which is not looked at inside a block.
     """
 
@@ -54,6 +55,7 @@ class Standing:
     done: int = 0
     planned: int = 0
     said: str = ""
+    left: int = 0
 
     @property
     def may_be_read(self) -> bool:
@@ -94,9 +96,9 @@ class Job:
         except UserError:
             return True
 
-    def note(self, exit_code: int | None) -> None:
-        """Write down that a process is at work (None), or how it ended."""
-        content = {"pid": os.getpid(), "boot_id": boot_id(), "exit_code": exit_code}
+    def note(self, exit_code: int | None, left: int = 0) -> None:
+        """Write down that a process is at work (None), or how it ended; `left`: acts that it could not undo."""
+        content = {"pid": os.getpid(), "boot_id": boot_id(), "exit_code": exit_code, "left": left}
         write_whole(self.beside("job"), json.dumps(content))
 
     def carry_out(self, listener: Listener) -> CampaignState:
@@ -116,8 +118,10 @@ class Job:
     def standing(self) -> Standing:
         """Look how the job stands."""
         running = self.is_running()
-        ended = read_json(self.beside("job")).get("exit_code")
-        found = Standing(running, None if running else ended, self.has_begun(), said=self.last_words())
+        job = {} if running else read_json(self.beside("job"))
+        found = Standing(
+            running, job.get("exit_code"), self.has_begun(), said=self.last_words(), left=int(job.get("left", 0))
+        )
         notice = read_notice(self.campaign) if running else None
         if notice is None:
             return self.with_counts(found)

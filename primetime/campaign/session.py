@@ -77,10 +77,14 @@ def begin(
 
 
 def resume(path: Path, listener: Listener, fleet: FromFleet | None = None) -> CampaignState:
-    """Go on with a campaign where it stands. UserError, Interrupted, UndoFailed."""
+    """Go on with a campaign where it stands; one that has ended may still have left something behind.
+
+    Raises UserError, Interrupted, UndoFailed.
+    """
     require_root("resume")
     with CampaignFile.open(path, write=True) as campaign:
         if campaign.state() is not CampaignState.RUNNING:
+            put_right_if_idle(campaign.study().name, lambda words: listener(StepStarted(words)))
             return campaign.state()
         with opened(campaign.study(), listener) as session:
             require_usable(session.usability)
@@ -189,6 +193,16 @@ def opened(study: Study, listener: Listener) -> Iterator[Opened]:
         emulated = {label for label, found in usability.items() if found.emulated}
         slowness = max((device.now() - t0) / boots_s(study, emulated), 1.0)
         yield Opened(device, members, usability, interruption, slowness)
+
+
+def put_right_if_idle(name: str, tell: Callable[[str], None]) -> None:
+    """Undo what an ended campaign left; where another one holds the device, what is not undone is that one's."""
+    with interruptible(), ExitStack() as stack:
+        try:
+            stack.enter_context(device_lock(name))
+        except UserError:
+            return
+        put_right(open_ledger(), tell)
 
 
 def put_right(ledger: Ledger, tell: Callable[[str], None]) -> Sequence[str]:

@@ -18,6 +18,7 @@ from primetime.cli.ending import finish
 from primetime.cli.listeners import TerminalListener
 from primetime.host.facts import boot_id
 from primetime.host.lock import require_root
+from primetime.host.undo import open_ledger
 
 VISIT_MARK = "primetime-visit "  # before it may stand what a login shell says
 CLOCK_MARK = "primetime-clock "
@@ -54,7 +55,7 @@ def start(job: Job, asked: str) -> int:
         try:
             code = main(["board", "carry-out", str(job.campaign)])
         finally:
-            job.note(code)
+            job.note(code, len(open_ledger().entries()))
     return code
 
 

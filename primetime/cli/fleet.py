@@ -71,12 +71,13 @@ def chosen(path: Path, names: Sequence[str]) -> tuple[FleetDevice, ...]:
 
 def doctor(devices: Sequence[FleetDevice], options: argparse.Namespace) -> int:
     """Try what every board can run; one table."""
-    from primetime.fleet.carry_out import Pause
     from primetime.fleet.examine import examine
+    from primetime.fleet.pause import Pause
     from primetime.fleet.together import together
 
+    pause = Pause("what a board was trying goes on there to its end")
     parts = [(device, teller(device.name)) for device in devices]
-    found = together(parts, examine, Pause())
+    found = together(parts, lambda device, tell: examine(device, tell, pause), pause)
     if options.json:
         print(json.dumps({name: as_data(one) for name, one in found.items()}, indent=2))
     elif any(not isinstance(one, PrimetimeError) for one in found.values()):
@@ -116,7 +117,8 @@ def resume(devices: Sequence[FleetDevice], options: argparse.Namespace) -> int:
 
 def see_through(parts: Sequence[tuple[FleetDevice, Assignment]], options: argparse.Namespace) -> int:
     """Carry campaigns out on their boards at once; say what came of each."""
-    from primetime.fleet.carry_out import Attending, Pause, carry_out
+    from primetime.fleet.carry_out import Attending, carry_out
+    from primetime.fleet.pause import Pause
     from primetime.fleet.together import together
 
     pause = Pause()

@@ -17,6 +17,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def execute(options: argparse.Namespace) -> int:
-    """Carry the campaign to its end; nothing happens when it has ended already."""
+    """Carry the campaign to its end; one that has ended is put right where it left something behind, and told again."""
     resume(options.campaign, JsonListener() if options.json else TerminalListener())
     return finish(options.campaign, quiet=options.json)

@@ -15,6 +15,7 @@ from pathlib import Path, PurePosixPath
 
 from primetime.errors import CommandFailed, UserError
 from primetime.fleet.fleet_file import FleetDevice
+from primetime.fleet.pause import Pause
 from primetime.fleet.push import push_entry, push_file
 from primetime.fleet.ssh import Ssh, destination
 from primetime.host.ledger import RUN_DIRECTORY
@@ -54,10 +55,10 @@ class Board:
 
 
 @contextmanager
-def open_board(device: FleetDevice) -> Iterator[Board]:
-    """Connect and look. UserError when we may not be root there or it is measuring; Unreachable."""
+def open_board(device: FleetDevice, pause: Pause) -> Iterator[Board]:
+    """Connect and look. UserError when we may not be root there or it is measuring; Unreachable; Interrupted."""
     t0 = time.monotonic()
-    with Ssh(device).connected() as ssh:
+    with Ssh(device, pause=pause).connected() as ssh:
         login_s = time.monotonic() - t0
         machine = ssh.run(["uname", "-m"]).stdout.decode().strip()
         root = () if ssh.run(["id", "-u"]).stdout.strip() == b"0" else (*SUDO, *came_by(ssh))

@@ -8,22 +8,23 @@ from __future__ import annotations
 
 import json
 import os
+import sqlite3
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import IO, Any
 
-from primetime.errors import CommandFailed, CommandTimeout, Interrupted, PrimetimeError, Unreachable, UserError
+from primetime.errors import CommandFailed, CommandTimeout, PrimetimeError, Unreachable, UserError
 from primetime.fleet.assignment import Assignment, directory, recall, remember
 from primetime.fleet.board import HOME, open_board, prepare
 from primetime.fleet.board_clock import ask_clock
 from primetime.fleet.controller_meter import ControllerMeter, metered
 from primetime.fleet.fleet_file import FleetDevice
+from primetime.fleet.pause import Pause
 from primetime.fleet.ssh import Ssh
 from primetime.host.lock import device_lock
 from primetime.model import CampaignState
@@ -33,9 +34,11 @@ from primetime.store.database import make_directory
 OPEN_S = 20.0  # how long the board holds a visiting interval open beyond the time it announced
 LOGINS = 3  # or, on a slow board, as long as so many logins take
 SLACK_S = 3.0  # we come a little later than announced: too early would be inside a window
-VISIT_LIMIT_S = 900.0
+VISIT_LIMIT_S = 900.0  # while it measures: its runner waits no longer either (campaign/visits.py)
+FETCH_LIMIT_S = 7200.0  # once it does not
 STARTING_S = 5.0
-TRIES, PATIENCE_S = 4, 15.0  # to reach a board, in a row
+FIRST_WAITS = (15.0,) * 3  # for a board that does not answer; one that nothing was given to is given up soon
+WAITS = (15.0, 30.0, 60.0, 120.0, 240.0, *(300.0,) * 10)  # near an hour: it measures, and its meter is recorded here
 STARTS = 3  # in one call: a board that reboots over and over needs somebody to look at it
 MARK = b"primetime-visit "
 CHUNK = 1 << 20
@@ -46,18 +49,6 @@ SENTENCE, HINT = "primetime: ", "  hint: "  # how the command line says what wen
 Tell = Callable[[str], None]
 Arrived = Callable[[Assignment, Path], None]
 Answer = dict[str, Any]  # see campaign/job.py: Standing
-
-
-class Pause:
-    """Waiting that can be called off for all boards at once."""
-
-    def __init__(self) -> None:
-        self.called_off = threading.Event()
-
-    def __call__(self, seconds: float) -> None:
-        """Wait. Interrupted when it is called off."""
-        if self.called_off.wait(max(seconds, 0.0)):
-            raise Interrupted("the boards go on by themselves; see to them with: primetime fleet resume")
 
 
 def as_it_came(given: Assignment, copy: Path) -> None:
@@ -81,7 +72,8 @@ class Attending:
 def carry_out(device: FleetDevice, given: Assignment, how: Attending) -> Path:
     """See a campaign through on a board, wherever it stands; return its file here.
 
-    Raises UserError, Unreachable (it goes on without us), Interrupted, and PrimetimeError with what the board said.
+    Raises UserError, Unreachable (what was begun goes on without us), Interrupted, and PrimetimeError with what the
+    board said. Finished is what has put back all that it changed on the board.
     """
     with ExitStack() as stack:
         stack.enter_context(device_lock(f"fleet: {given.name}", directory(device.name)))
@@ -96,21 +88,27 @@ def carry_out(device: FleetDevice, given: Assignment, how: Attending) -> Path:
             how.pause(given.next_visit - time.time())
             try:
                 given, found = attend(device, given, how)
+                if not (found.get("running") or given.finished):
+                    if starts and (found.get("exit_code") is not None or starts == STARTS):
+                        raise failure(device, found)
+                    launch(device, given, how)
+                    starts += 1
                 failures = 0
-                if found.get("running") or given.finished:
-                    continue
-                if starts and (found.get("exit_code") is not None or starts == STARTS):
-                    raise failure(device, found)
-                starts += 1
-                launch(device, given, how)
             except (Unreachable, CommandTimeout) as error:
+                wait_for_answer(given, error, failures, how)
                 failures += 1
-                if failures == TRIES:
-                    raise Unreachable(f"{error.message} (what it measures goes on: primetime fleet resume)") from None
-                how.tell(f"{error.message}; trying again")
-                how.pause(PATIENCE_S)
             given = recall(given.record)  # what was done before it failed counts
         return given.campaign
+
+
+def wait_for_answer(given: Assignment, error: PrimetimeError, failures: int, how: Attending) -> None:
+    """Give a board that does not answer time. Unreachable after so many failures in a row; Interrupted."""
+    waits = WAITS if given.command else FIRST_WAITS
+    if failures == len(waits):
+        goes_on = " (what it measures goes on: primetime fleet resume)" if given.command else ""
+        raise Unreachable(f"{error.message}{goes_on}")
+    how.tell(f"{error.message}; trying again in {waits[failures]:.0f} s")
+    how.pause(waits[failures])
 
 
 def attend(device: FleetDevice, given: Assignment, how: Attending) -> tuple[Assignment, Answer]:
@@ -130,14 +128,24 @@ def attend(device: FleetDevice, given: Assignment, how: Attending) -> tuple[Assi
 def visit(device: FleetDevice, given: Assignment, how: Attending) -> Answer:
     """Ask how it stands; the campaign, where the board sends it, replaces our copy as a whole.
 
-    Raises Unreachable, CommandFailed.
+    Raises Unreachable, CommandFailed, CommandTimeout, Interrupted; UserError when nothing can be written here.
     """
+    try:
+        return fetch(device, given, how)
+    except (OSError, sqlite3.Error) as error:
+        reason = getattr(error, "strerror", "") or str(error)
+        words = f"{device.name}: its campaign cannot be written to {given.campaign}: {reason}"
+        raise UserError(words, "make room there, then: primetime fleet resume") from None
+
+
+def fetch(device: FleetDevice, given: Assignment, how: Attending) -> Answer:
+    """Visit, as `visit` says; OSError and sqlite3.Error of this machine's file system come as they are."""
     make_directory(given.campaign.parent)
     there = str(given.there(HOME))
     with tempfile.TemporaryDirectory(dir=given.campaign.parent, prefix=".fetching-") as directory_:
         stream = Path(directory_, "stream")
         with stream.open("wb") as out:
-            receive(device, [*given.command, "board", "visit", there, "--fetch"], out, how.meter)
+            receive(device, [*given.command, "board", "visit", there, "--fetch"], out, how)
         with stream.open("rb") as lines:
             answer = answer_in(device, lines)
             if answer["bytes"]:
@@ -149,10 +157,16 @@ def visit(device: FleetDevice, given: Assignment, how: Attending) -> Answer:
     return answer
 
 
-def receive(device: FleetDevice, ask: Sequence[str], out: IO[bytes], meter: ControllerMeter | None) -> None:
+def receive(device: FleetDevice, ask: Sequence[str], out: IO[bytes], how: Attending) -> None:
     """Visit; where we record a meter of the board, look at the board's clock first, on the same connection."""
+    ssh, meter = Ssh(device, pause=how.pause), how.meter
+
+    def limit_s() -> float:
+        out.flush()
+        return FETCH_LIMIT_S if is_idle(device, Path(out.name)) else VISIT_LIMIT_S
+
     if meter is None:
-        Ssh(device).receive(ask, out, VISIT_LIMIT_S)
+        ssh.receive(ask, out, limit_s)
         return
 
     def look(to: IO[bytes], answers: IO[bytes]) -> None:
@@ -160,7 +174,14 @@ def receive(device: FleetDevice, ask: Sequence[str], out: IO[bytes], meter: Cont
         if seen is not None:
             meter.note_clock(seen)
 
-    Ssh(device).receive_after(look, [*ask, "--clock"], out, VISIT_LIMIT_S)
+    ssh.receive([*ask, "--clock"], out, limit_s, look)
+
+
+def is_idle(device: FleetDevice, stream: Path) -> bool:
+    """Whether the board has said already that it does not measure: then nothing is disturbed by a long visit."""
+    with stream.open("rb") as lines, suppress(Unreachable, ValueError):
+        return not answer_in(device, lines)["running"]
+    return False
 
 
 def answer_in(device: FleetDevice, lines: IO[bytes]) -> Answer:
@@ -188,7 +209,8 @@ def copy_rest(device: FleetDevice, source: IO[bytes], copy: Path, answer: Answer
 def note(given: Assignment, found: Answer, how: Attending) -> Assignment:
     """Remember what a visit showed."""
     state = found["state"] or given.state
-    finished = not found["running"] and found["state"] not in ("", CampaignState.RUNNING)
+    over = not found["running"] and found["exit_code"] is not None and not found.get("left")
+    finished = over and found["state"] not in ("", CampaignState.RUNNING)
     wait_s = found["next_s"] + SLACK_S if found["running"] else 0.0
     if found["running"] and found["stage"] != PREPARING:
         progress = f"{found['done']} of {found['planned']} planned trials; " if found["planned"] else ""
@@ -200,7 +222,7 @@ def note(given: Assignment, found: Answer, how: Attending) -> Assignment:
 
 def launch(device: FleetDevice, given: Assignment, how: Attending) -> None:
     """Push what the board lacks, start the campaign or go on with it, and close the connection."""
-    with tempfile.TemporaryDirectory(prefix="primetime-bundle-") as here, open_board(device) as board:
+    with tempfile.TemporaryDirectory(prefix="primetime-bundle-") as here, open_board(device, how.pause) as board:
         command = prepare(board, Path(here, "primetime.pyz"), how.tell)
         given = remember(replace(given, command=command))
         errand = {
@@ -222,11 +244,11 @@ def meter_fact(device: FleetDevice) -> dict[str, str]:
 
 def failure(device: FleetDevice, found: Answer) -> PrimetimeError:
     """What the board said at the end of a run that did not finish, as the same kind of error here."""
-    words, hint = last_words(found["said"])
+    words, hint = last_words(found.get("said", ""))
     hint = hint or "mend it, then: primetime fleet resume"
-    if found["exit_code"] == USER_MISTAKE:
+    if found.get("exit_code") == USER_MISTAKE:
         return UserError(f"{device.name}: {words}", hint)
-    if found["exit_code"] is None:
+    if found.get("exit_code") is None:
         return PrimetimeError(f"{device.name}: it was started {STARTS} times and died each time ({words})")
     return PrimetimeError(f"{device.name}: it ended with exit code {found['exit_code']}: {words}; {hint}")
 

@@ -11,15 +11,19 @@ from primetime.errors import PrimetimeError
 from primetime.fleet.board import Tell, open_board, prepare
 from primetime.fleet.controller_meter import tried
 from primetime.fleet.fleet_file import FleetDevice
+from primetime.fleet.pause import Pause
 
 DOCTOR_LIMIT_S = 3600.0  # every kind of guest is booted once, perhaps under emulation
 
 Examined = dict[str, Any]  # see cli/doctor.py: {"facts": …, "environments": […]}; "controller_meter": what it shows
 
 
-def examine(device: FleetDevice, tell: Tell) -> Examined:
-    """Run doctor on a board, and try the meter that it hangs on here. UserError, Unreachable, CommandFailed."""
-    with tempfile.TemporaryDirectory(prefix="primetime-bundle-") as here, open_board(device) as board:
+def examine(device: FleetDevice, tell: Tell, pause: Pause) -> Examined:
+    """Run doctor on a board, and try the meter that it hangs on here.
+
+    Raises UserError, Unreachable, CommandFailed, CommandTimeout, Interrupted.
+    """
+    with tempfile.TemporaryDirectory(prefix="primetime-bundle-") as here, open_board(device, pause) as board:
         command = prepare(board, Path(here, "primetime.pyz"), tell)
         tell("trying what it can run")
         outcome = board.ssh.run([*command, "doctor", "--json"], timeout_s=DOCTOR_LIMIT_S)

@@ -11,16 +11,17 @@ import shlex
 import shutil
 import subprocess
 import tempfile
-import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO
 
 from primetime.errors import CommandFailed, CommandTimeout, Unreachable, UserError
 from primetime.fleet.fleet_file import FleetDevice
-from primetime.host.process import Spawning, require_program, run, spawn
+from primetime.fleet.pause import Pause
+from primetime.host.process import Spawning, require_program, spawn
 from primetime.host.ssh_option import quoted
 from primetime.model import Outcome
 
@@ -42,10 +43,15 @@ Talk = Callable[[IO[bytes], IO[bytes]], None]  # what goes to a program on a boa
 
 @dataclass(frozen=True, slots=True)
 class Ssh:
-    """A way to a board. `control`: the socket of a connection that is open; "" makes one per command."""
+    """A way to a board. `control`: the socket of a connection that is open; "" makes one per command.
+
+    `pause`: when that is called off, nothing is waited for any more; `hello_s`: how long a first command may take.
+    """
 
     device: FleetDevice
     control: str = ""
+    pause: Pause = field(default_factory=Pause)
+    hello_s: float = LIMIT_S
 
     def argv(self, remote: Sequence[str], *more: str) -> list[str]:
         """Return the argv of this machine that runs `remote` on the board."""
@@ -61,40 +67,41 @@ class Ssh:
     ) -> Outcome:
         """Run a program on the board to its end.
 
-        Raises CommandFailed (with `check`), CommandTimeout, and what `explained` makes of a failure of ssh itself.
+        Raises CommandFailed (with `check`), CommandTimeout, Interrupted, and what `explained` makes of a failure of ssh
+        itself.
         """
-        outcome = run(self.argv(remote), timeout_s=timeout_s, stdin=stdin, check=False, spawning=spawning())
-        self.judge(remote, outcome.returncode, outcome.stderr, check)
-        return outcome
-
-    def receive(self, remote: Sequence[str], out: IO[bytes], timeout_s: float) -> None:
-        """Run a program on the board and write what it says to a file."""
-        how = replace(spawning(), stdout=out, stderr=subprocess.PIPE)
-        with spawn(self.argv(remote, COMPRESSED), how) as child:
-            _, stderr = waited(child, remote, timeout_s)
-        self.judge(remote, child.returncode, stderr, check=True)
-
-    def receive_after(self, talk: Talk, remote: Sequence[str], out: IO[bytes], timeout_s: float) -> None:
-        """Talk with a program on the board, which then hears no more; write the rest of what it says to a file."""
         pipe = subprocess.PIPE
-        with spawn(self.argv(remote, COMPRESSED), replace(spawning(), stdin=pipe, stdout=pipe, stderr=pipe)) as child:
-            assert child.stdin is not None
+        how = replace(spawning(), stdin=pipe if stdin else subprocess.DEVNULL, stdout=pipe, stderr=pipe)
+        t0 = time.monotonic()
+        with spawn(self.argv(remote), how) as child, self.pause.watching(child, remote, lambda: timeout_s):
+            stdout, stderr = child.communicate(stdin)
+        self.judge(remote, child.returncode, stderr, check)
+        return Outcome(child.returncode, stdout, stderr, t0, time.monotonic())
+
+    def receive(
+        self, remote: Sequence[str], out: IO[bytes], limit_s: Callable[[], float], talk: Talk | None = None
+    ) -> None:
+        """Run a program on the board and write what it says to a file. `limit_s`: seconds, asked again and again.
+
+        `talk` comes first; then the program hears no more. Raises as `run` does.
+        """
+        pipe = subprocess.PIPE
+        how = replace(spawning(), stdin=pipe if talk else subprocess.DEVNULL, stdout=pipe, stderr=pipe)
+        with (
+            spawn(self.argv(remote, COMPRESSED), how) as child,
+            self.pause.watching(child, remote, limit_s),
+        ):
             assert child.stdout is not None
             assert child.stderr is not None
-            limit = threading.Timer(timeout_s, child.kill)
-            limit.start()
-            try:
+            if talk:
+                assert child.stdin is not None
                 with suppress(BrokenPipeError):  # what went wrong stands in stderr
                     talk(child.stdin, child.stdout)
                     child.stdin.close()
-                shutil.copyfileobj(child.stdout, out)
-                stderr = child.stderr.read()
-                wait_for_end(child, remote)
-            finally:
-                in_time = limit.is_alive()
-                limit.cancel()
-        if not in_time:
-            raise CommandTimeout(remote, timeout_s)
+            shutil.copyfileobj(child.stdout, out)
+            out.flush()
+            stderr = child.stderr.read()
+            wait_for_end(child, remote)
         self.judge(remote, child.returncode, stderr, check=True)
 
     def send(self, source: Sequence[str], remote: Sequence[str], timeout_s: float) -> None:
@@ -102,9 +109,9 @@ class Ssh:
         with spawn(source, Spawning(stdout=subprocess.PIPE)) as sender:
             assert sender.stdout is not None
             how = replace(spawning(), stdin=sender.stdout, stderr=subprocess.PIPE)
-            with spawn(self.argv(remote), how) as child:
+            with spawn(self.argv(remote), how) as child, self.pause.watching(child, remote, lambda: timeout_s):
                 sender.stdout.close()  # its reader is ssh alone: when that goes, the sender hears of it
-                _, stderr = waited(child, remote, timeout_s)
+                _, stderr = child.communicate()
             self.judge(remote, child.returncode, stderr, check=True)
             wait_for_end(sender, source)
         if sender.returncode != 0:
@@ -130,20 +137,18 @@ class Ssh:
                 assert child.stdin is not None
                 assert child.stdout is not None
                 assert child.stderr is not None
-                with suppress(BrokenPipeError):  # what went wrong stands in stderr
-                    child.stdin.write(HELLO)
-                    child.stdin.flush()
-                if HELLO not in iter(child.stdout.readline, b""):  # a login shell may say something first
+                try:
+                    with self.pause.watching(child, ("cat",), lambda: self.hello_s):
+                        with suppress(BrokenPipeError):  # what went wrong stands in stderr
+                            child.stdin.write(HELLO)
+                            child.stdin.flush()
+                        greeted = HELLO in iter(child.stdout.readline, b"")  # a login shell may say something first
+                except CommandTimeout:  # sshd lives, where storage is dead or memory has gone
+                    words = f"{self.device.name} lets us in, and starts nothing within {self.hello_s:g} s"
+                    raise Unreachable(words) from None
+                if not greeted:
                     raise explained(self.device, child.stderr.read().decode(errors="replace"))
                 yield master
-
-
-def waited(child: subprocess.Popen[bytes], argv: Sequence[str], timeout_s: float) -> tuple[bytes, bytes]:
-    """Wait for a child to end and return what it said. CommandTimeout."""
-    try:
-        return child.communicate(timeout=timeout_s)
-    except subprocess.TimeoutExpired:
-        raise CommandTimeout(argv, timeout_s) from None
 
 
 def wait_for_end(child: subprocess.Popen[bytes], argv: Sequence[str]) -> None:

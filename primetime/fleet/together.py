@@ -7,8 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from primetime.errors import PrimetimeError
-from primetime.fleet.carry_out import Pause
 from primetime.fleet.fleet_file import FleetDevice
+from primetime.fleet.pause import Pause
 
 Given = TypeVar("Given")
 Found = TypeVar("Found")
@@ -20,7 +20,7 @@ def together(
 ) -> dict[str, Found | PrimetimeError]:
     """Do `work` for every device at once; return what came of it, by device name, in the order given.
 
-    Errors that are our bugs are raised. An interruption calls every wait off and lets transfers end.
+    Errors that are our bugs are raised. An interruption calls every wait off.
     """
 
     def one(part: Part[Given]) -> Found | PrimetimeError:

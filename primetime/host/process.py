@@ -144,6 +144,11 @@ def _end(child: subprocess.Popen[bytes], stop_s: float) -> None:
     _signal_group(child, signal.SIGKILL)  # stragglers of the group, if any
 
 
+def kill_group(child: subprocess.Popen[bytes]) -> None:
+    """End a child's whole process group at once; leaving the block of `spawn` reaps it."""
+    _signal_group(child, signal.SIGKILL)
+
+
 def _signal_group(child: subprocess.Popen[bytes], number: signal.Signals) -> None:
     try:
         os.killpg(child.pid, number)

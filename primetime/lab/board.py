@@ -9,7 +9,7 @@ import secrets
 import shutil
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -114,7 +114,8 @@ class Board:
     def make(self, profile: Profile, parts: Parts) -> None:
         """Copy the parts, make keys and choose a port. UserError without room."""
         part = self.root / f"{self.name}.part"
-        shutil.rmtree(part, ignore_errors=True)  # of a maker that was killed
+        for half in (part, self.root / f"{self.name}.gone"):  # of a maker or a remover that was killed
+            shutil.rmtree(half, ignore_errors=True)
         check_room(self.root, parts.disk)
         part.mkdir(mode=0o755)
         try:
@@ -142,11 +143,17 @@ class Board:
         (part / "board.json").write_text(json.dumps(asdict(about), indent=1), encoding="utf-8")
 
     def remove(self) -> None:
-        """Delete the board with everything on its disk. UserError when that is not permitted."""
+        """Delete the board with everything on its disk. UserError when that is not permitted.
+
+        It is gone at once, whole: what a killed remover leaves is no board, and goes with the next removal or making.
+        """
+        gone = self.root / f"{self.name}.gone"
         try:
-            shutil.rmtree(self.directory)
-        except FileNotFoundError:
-            return
+            if gone.exists():  # of a remover that was killed
+                shutil.rmtree(gone)
+            with suppress(FileNotFoundError):
+                self.directory.rename(gone)
+                shutil.rmtree(gone)
         except OSError as error:
             raise UserError(f"{self.directory} cannot be removed: {error.strerror}", "run as who made it") from None
 

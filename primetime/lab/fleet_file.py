@@ -40,10 +40,22 @@ def add_to_fleet(path: Path, name: str, entry: Mapping[str, Value]) -> bool:
         with alone(path.parent):
             before, after = edited(path, name, entry)
             if after != before:
-                path.write_text(after, encoding="utf-8", newline="")
+                replace_whole(path, after)
     except OSError as error:
         raise UserError(f"{path} cannot be written: {error.strerror}", "name another file: --fleet FILE") from None
     return after != before
+
+
+def replace_whole(path: Path, text: str) -> None:
+    """Write a user's file so that it is never half there; owner, mode and a link stay as they are. OSError."""
+    target = path.resolve()
+    part = target.with_name(f".{target.name}.part")
+    part.write_text(text, encoding="utf-8", newline="")
+    if target.exists():
+        kept = target.stat()
+        os.chown(part, kept.st_uid, kept.st_gid)
+        part.chmod(kept.st_mode & 0o7777)
+    part.rename(target)
 
 
 @contextmanager

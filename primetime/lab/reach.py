@@ -37,15 +37,18 @@ def ssh_argv(board: Board) -> list[str]:
 
 def await_board(board: Board, limit_s: float = READY_LIMIT_S) -> float:
     """Wait until the board lets us in; return the seconds it took. Raises BootFailed with its console."""
-    t0 = time.monotonic()
+    t0, refused = time.monotonic(), ""
     with running(board) as emulator:
         while emulator is not None and not has_ended(emulator, PAUSE_S):
-            if greets(board.about().port) and answers(board):
-                return time.monotonic() - t0
+            if greets(board.about().port):
+                refused = refusal(board)
+                if not refused:
+                    return time.monotonic() - t0
             if PANIC in console_tail(board):
                 raise BootFailed(board.name, "its kernel panicked", console_tail(board))
             if time.monotonic() - t0 > limit_s:
-                raise BootFailed(board.name, f"it did not answer within {limit_s:g} s", console_tail(board))
+                why = f" ({refused})" if refused else ""
+                raise BootFailed(board.name, f"it did not answer within {limit_s:g} s{why}", console_tail(board))
     raise BootFailed(board.name, "its emulator ended", console_tail(board))
 
 
@@ -58,13 +61,16 @@ def greets(port: int) -> bool:
         return False
 
 
-def answers(board: Board) -> bool:
-    """Whether a command runs on the board."""
+def refusal(board: Board) -> str:
+    """Why no command runs on the board, in ssh's last words; "" when one does."""
     try:
         run([*ssh_argv(board), "true"], timeout_s=ANSWER_LIMIT_S)
-    except (CommandFailed, CommandTimeout):
-        return False
-    return True
+    except CommandFailed as error:
+        lines = error.stderr.decode(errors="replace").splitlines()
+        return next((line.strip() for line in reversed(lines) if line.strip()), "ssh ended without a word")
+    except CommandTimeout as error:
+        return f"a command did not end within {error.timeout_s:g} s"
+    return ""
 
 
 def console_tail(board: Board) -> bytes:

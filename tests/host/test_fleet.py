@@ -18,13 +18,18 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
+from primetime.campaign.job import Job
 from primetime.errors import CommandFailed, Unreachable, UserError
+from primetime.fleet.assignment import latest, remember
 from primetime.fleet.board import HOME, Board, open_board, python
-from primetime.fleet.carry_out import Attending, Pause, carry_out
+from primetime.fleet.carry_out import Attending, carry_out
 from primetime.fleet.fleet_file import load_fleet
+from primetime.fleet.pause import Pause
 from primetime.fleet.push import push_entry, push_file
 from primetime.fleet.ssh import Ssh
+from primetime.host.ledger import Act
 from primetime.host.lock import device_lock
+from primetime.host.undo import open_ledger
 from primetime.images.guest import GuestImages
 from tests.host import sshd
 from tests.host.finished import done_trials, trials
@@ -146,7 +151,7 @@ def test_an_unknown_host_key_is_refused_with_the_command_that_accepts_it(served:
     [device] = load_fleet(here / "fleet.toml")
     (here / "nobody").touch()
     stranger = replace(device, known_hosts=str(here / "nobody"))
-    with pytest.raises(UserError, match=r"host key .* is not known") as caught, open_board(stranger):
+    with pytest.raises(UserError, match=r"host key .* is not known") as caught, open_board(stranger, Pause()):
         pass
     assert f"-p {served.port}" in caught.value.hint
     assert str(here / "nobody") in caught.value.hint
@@ -158,7 +163,7 @@ def test_another_host_key_is_refused(served: sshd.Server, here: Path) -> None:
     (here / "other").write_text(f"[127.0.0.1]:{served.port} {kind} {key}\n")
     with (
         pytest.raises(UserError, match="another machine answers"),
-        open_board(replace(device, known_hosts=str(here / "other"))),
+        open_board(replace(device, known_hosts=str(here / "other")), Pause()),
     ):
         pass
 
@@ -166,13 +171,13 @@ def test_another_host_key_is_refused(served: sshd.Server, here: Path) -> None:
 def test_a_key_that_is_not_let_in(served: sshd.Server, here: Path) -> None:
     [device] = load_fleet(here / "fleet.toml")
     wrong = replace(device, identity=str(served.directory / "host_key"))
-    with pytest.raises(UserError, match="does not let us in"), open_board(wrong):
+    with pytest.raises(UserError, match="does not let us in"), open_board(wrong, Pause()):
         pass
 
 
 def test_nobody_there(server: sshd.Server, here: Path) -> None:
     [device] = load_fleet(here / "fleet.toml")
-    with pytest.raises(Unreachable, match=r"self does not answer: .*refused"), open_board(device):
+    with pytest.raises(Unreachable, match=r"self does not answer: .*refused"), open_board(device, Pause()):
         pass
 
 
@@ -290,7 +295,7 @@ def test_a_board_that_measures_for_somebody_else_is_left_alone(served: sshd.Serv
     controller = started(here)
     wait_for_trials(here, 1, controller)
     [device] = load_fleet(here / "fleet.toml")
-    with pytest.raises(UserError, match="a primetime is measuring on it"), open_board(device):
+    with pytest.raises(UserError, match="a primetime is measuring on it"), open_board(device, Pause()):
         pass
     second = run("resume")
     assert second.returncode == 2
@@ -302,8 +307,6 @@ def test_a_board_that_measures_for_somebody_else_is_left_alone(served: sshd.Serv
 def test_carry_out_is_idempotent(served: sshd.Server, here: Path, idle: None) -> None:
     ran = run("run", "--study", "tiny.toml")
     assert ran.returncode == 0, ran.stderr
-    from primetime.fleet.assignment import latest
-
     [device] = load_fleet(here / "fleet.toml")
     [given] = latest(["self"], "tiny")
     before = given.campaign.read_bytes()
@@ -314,6 +317,41 @@ def test_carry_out_is_idempotent(served: sshd.Server, here: Path, idle: None) ->
     assert not any("started" in words for words in said), said
     assert carry_out(device, replace(given, command=(), finished=False), Attending(said.append, Pause())) == path
     assert not any("started" in words for words in said), "what the caller remembers may be old"
+
+
+def test_a_campaign_that_left_something_on_the_board_is_not_finished(
+    served: sshd.Server, here: Path, idle: None, tmp_path: Path
+) -> None:
+    """Its taking-down failed: it is started again, which puts right what is left and measures nothing."""
+    assert run("run", "--study", "tiny.toml").returncode == 0
+    [device] = load_fleet(here / "fleet.toml")
+    [given] = latest(["self"], "tiny")
+    before = done_trials(given.campaign)
+    left = tmp_path / "left"
+    left.mkdir()
+    open_ledger().record(Act("tree", {"path": str(left)}))
+    Job(Path(HOME, f"{given.name}.sqlite")).note(1, left=1)
+    given = remember(replace(given, finished=False))
+    said: list[str] = []
+    carry_out(device, given, Attending(said.append, Pause()))
+    assert any(words.startswith("going on") for words in said), said
+    assert not left.exists()
+    assert not open_ledger().entries()
+    assert done_trials(given.campaign) == before
+
+
+def test_a_full_disk_here_is_this_boards_failure_alone(served: sshd.Server, here: Path, idle: None) -> None:
+    assert run("run", "--study", "tiny.toml").returncode == 0
+    [device] = load_fleet(here / "fleet.toml")
+    given = remember(replace(latest(["self"], "tiny")[0], finished=False))
+
+    def arrived(_: object, copy: Path) -> None:
+        with sqlite3.connect(copy) as sql:
+            sql.execute("PRAGMA max_page_count = 1")
+            sql.execute("CREATE TABLE too_much AS SELECT zeroblob(1000000)")
+
+    with pytest.raises(UserError, match=r"its campaign cannot be written to .*disk is full"):
+        carry_out(device, given, Attending(print, Pause(), arrived))
 
 
 METERED = """

@@ -39,7 +39,11 @@ def test_a_dead_process_left_no_exit_code(job: Job) -> None:
     standing = job.standing()
     assert (standing.running, standing.exit_code) == (False, None)
     job.note(2)
-    assert job.standing().exit_code == 2
+    assert (job.standing().exit_code, job.standing().left) == (2, 0)
+    job.note(1, left=3)
+    assert (job.standing().exit_code, job.standing().left) == (1, 3)
+    with job.at_work():
+        assert (job.standing().exit_code, job.standing().left) == (None, 0)
 
 
 def test_a_campaign_is_not_looked_at_inside_a_block(job: Job) -> None:

@@ -4,17 +4,37 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 import threading
+from dataclasses import replace
+from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 
 import pytest
 
-from primetime.errors import Interrupted, PrimetimeError, Unreachable, UserError
-from primetime.fleet.carry_out import Answer, Pause, answer_in, copy_rest, failure, last_words
+from primetime.campaign.study_file import load_study
+from primetime.errors import PrimetimeError, Unreachable, UserError
+from primetime.fleet.assignment import Assignment, assign, remember
+from primetime.fleet.carry_out import (
+    FIRST_WAITS,
+    WAITS,
+    Answer,
+    Attending,
+    answer_in,
+    carry_out,
+    copy_rest,
+    failure,
+    is_idle,
+    last_words,
+    note,
+    visit,
+)
 from primetime.fleet.examine import examined
 from primetime.fleet.fleet_file import FleetDevice
+from primetime.fleet.pause import Pause
 from primetime.fleet.together import together
+from primetime.host.process import find_program
 
 X86 = FleetDevice("x86", "127.0.0.1")
 PI4 = FleetDevice("pi4", "127.0.0.2")
@@ -75,6 +95,84 @@ def test_a_run_that_did_not_finish(code: int | None, kind: type[PrimetimeError],
     assert words in error.message
 
 
+def test_a_run_of_which_the_board_knows_nothing_any_more() -> None:
+    assert "died each time (it said nothing)" in failure(X86, {}).message
+
+
+class Hasty(Pause):
+    """A pause that lasts no time and keeps what was asked for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: list[float] = []
+
+    def __call__(self, seconds: float) -> None:
+        if seconds > 0.0:
+            self.asked.append(seconds)
+
+
+DEAD = FleetDevice("dead", "127.0.0.1", port=1)  # nothing listens there
+
+
+@pytest.fixture
+def given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Assignment:
+    monkeypatch.chdir(tmp_path)
+    return assign(DEAD, load_study("quick"), datetime(2026, 11, 26, tzinfo=UTC))
+
+
+@pytest.mark.skipif(find_program("ssh") is None, reason="there is no ssh here")
+@pytest.mark.parametrize(("command", "waits"), [((), FIRST_WAITS), (("python3", "/x.pyz"), WAITS)])
+def test_a_board_that_does_not_answer(command: tuple[str, ...], waits: tuple[float, ...], given: Assignment) -> None:
+    """One that was given nothing is given up soon; one that measures is waited for, and its meter is recorded."""
+    remember(replace(given, command=command))
+    pause, said = Hasty(), list[str]()
+    with pytest.raises(Unreachable, match=r"dead does not answer: .*refused") as caught:
+        carry_out(DEAD, given, Attending(said.append, pause))
+    assert pause.asked == list(waits)
+    assert said[-1].endswith(f"trying again in {waits[-1]:.0f} s")
+    assert ("goes on: primetime fleet resume" in caught.value.message) == bool(command)
+
+
+def test_a_campaign_that_cannot_be_written_here(given: Assignment, tmp_path: Path) -> None:
+    shutil.rmtree(tmp_path / "runs")
+    (tmp_path / "runs").write_text("in the way")
+    with pytest.raises(UserError, match=r"dead: its campaign cannot be written to runs/.*Not a directory") as caught:
+        visit(DEAD, given, Attending(print, Hasty()))
+    assert "primetime fleet resume" in caught.value.hint
+
+
+ENDED: Answer = {
+    "running": False, "exit_code": 0, "state": "stopped: blocks", "stage": "", "next_s": 0.0, "done": 4, "planned": 4,
+    "left": 0,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("changed", "finished"),
+    [
+        ({}, True),
+        ({"exit_code": 1}, True),
+        ({"exit_code": 1, "left": 3}, False),
+        ({"exit_code": None}, False),
+        ({"state": "running"}, False),
+        ({"running": True}, False),
+    ],
+)
+def test_finished_is_what_has_put_back_all_that_it_changed(changed: Answer, finished: bool, given: Assignment) -> None:
+    assert note(given, {**ENDED, **changed}, Attending(print, Hasty())).finished is finished
+
+
+def test_a_long_visit_disturbs_only_a_board_that_measures(tmp_path: Path) -> None:
+    sent = tmp_path / "stream"
+    sent.write_bytes(b"Welcome to porch!\n")
+    assert not is_idle(X86, sent)
+    sent.write_bytes(b'Welcome to porch!\nprimetime-visit {"running": tr')
+    assert not is_idle(X86, sent)
+    for running in (True, False):
+        sent.write_bytes(b"primetime-visit " + json.dumps({"running": running}).encode() + b"\nSQLite")
+        assert is_idle(X86, sent) is not running
+
+
 def test_doctors_answer_behind_noise() -> None:
     assert examined(X86, 'Welcome!\n{\n "facts": {},\n "environments": []\n}\n') == {"facts": {}, "environments": []}
     with pytest.raises(PrimetimeError, match="x86: doctor's answer cannot be read"):
@@ -109,11 +207,3 @@ def test_our_own_bug_is_not_a_boards_failure_and_ends_every_wait() -> None:
 
     with pytest.raises(ValueError, match="a bug"):
         together([(PI4, 1), (X86, 2)], work, pause)
-
-
-def test_a_pause_can_be_called_off() -> None:
-    pause = Pause()
-    threading.Timer(0.05, pause.called_off.set).start()
-    with pytest.raises(Interrupted, match="primetime fleet resume"):
-        pause(600.0)
-    Pause()(-1.0)

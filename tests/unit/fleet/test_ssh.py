@@ -6,15 +6,17 @@ import io
 import shlex
 import subprocess
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Sequence
 from typing import IO
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from primetime.errors import CommandFailed, CommandTimeout, Unreachable, UserError
+from primetime.errors import CommandFailed, CommandTimeout, Interrupted, Unreachable, UserError
 from primetime.fleet.fleet_file import FleetDevice
+from primetime.fleet.pause import Pause
 from primetime.fleet.ssh import Ssh, accepting, explained, forgetting, remote_words
 from primetime.host.process import find_program
 from primetime.host.ssh_option import quoted
@@ -117,6 +119,45 @@ class Here(Ssh):
         return list(remote)
 
 
+class Stuck(Ssh):
+    """A board that lets us in and starts nothing: its storage is dead."""
+
+    def argv(self, remote: Sequence[str], *more: str) -> list[str]:
+        return ["sleep", "600"]
+
+
+def test_a_board_that_lets_us_in_and_starts_nothing() -> None:
+    words = r"porch lets us in, and starts nothing within 0\.1 s"
+    with pytest.raises(Unreachable, match=words), Stuck(PLAIN, hello_s=0.1).connected():
+        pass
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        lambda ssh: ssh.run(["true"]),
+        lambda ssh: ssh.receive(["true"], io.BytesIO(), lambda: 600.0),
+        lambda ssh: ssh.send(["true"], ["true"], 600.0),
+        lambda ssh: ssh.connected().__enter__(),
+    ],
+)
+def test_nothing_is_waited_for_once_that_is_called_off(act: Callable[[Ssh], object]) -> None:
+    pause = Pause()
+    threading.Timer(0.05, pause.called_off.set).start()
+    with pytest.raises(Interrupted):
+        act(Stuck(PLAIN, pause=pause))
+
+
+def test_a_program_on_a_board_reads_and_answers() -> None:
+    outcome = Here(PLAIN).run(["cat"], stdin=b"to and fro")
+    assert (outcome.returncode, outcome.stdout) == (0, b"to and fro")
+    with pytest.raises(CommandFailed, match="no such thing"):
+        Here(PLAIN).run(["sh", "-c", "echo no such thing >&2; exit 3"])
+    Here(PLAIN).send(["echo", "word"], ["grep", "word"], 30.0)
+    with pytest.raises(CommandFailed):
+        Here(PLAIN).send(["echo", "word"], ["grep", "other"], 30.0)
+
+
 ECHO = "import sys\nfor line in sys.stdin:\n print('heard', line.strip(), flush=True)\nprint('the rest')"
 
 
@@ -130,7 +171,7 @@ def said_twice(to: IO[bytes], answers: IO[bytes]) -> None:
 
 def test_a_talk_comes_before_what_is_received() -> None:
     out = io.BytesIO()
-    Here(PLAIN).receive_after(said_twice, [sys.executable, "-c", ECHO], out, 30.0)
+    Here(PLAIN).receive([sys.executable, "-c", ECHO], out, lambda: 30.0, said_twice)
     assert out.getvalue() == b"the rest\n"
 
 
@@ -141,8 +182,8 @@ def test_a_talk_with_a_program_that_fails_or_hangs() -> None:
         assert answers.readline() == b""
 
     with pytest.raises(CommandFailed, match="unknown option"):
-        Here(PLAIN).receive_after(ask, ["sh", "-c", "echo unknown option >&2; exit 2"], io.BytesIO(), 30.0)
+        Here(PLAIN).receive(["sh", "-c", "echo unknown option >&2; exit 2"], io.BytesIO(), lambda: 30.0, ask)
     with pytest.raises(CommandTimeout):
-        Here(PLAIN).receive_after(ask, ["sleep", "60"], io.BytesIO(), 0.1)
+        Here(PLAIN).receive(["sleep", "60"], io.BytesIO(), lambda: 0.1, ask)
     with pytest.raises(Unreachable, match="does not answer: cut off"):
-        Here(PLAIN).receive_after(ask, ["sh", "-c", "echo cut off >&2; exit 255"], io.BytesIO(), 30.0)
+        Here(PLAIN).receive(["sh", "-c", "echo cut off >&2; exit 255"], io.BytesIO(), lambda: 30.0, ask)

@@ -80,7 +80,10 @@ def test_a_board_that_cannot_be_made_leaves_nothing(tmp_path: Path, parts: Parts
     assert [path.name for path in board.root.iterdir()] == ["x86.lock"]
     with board.locked():
         (board.root / "x86.part").mkdir()  # a maker that was killed
+        (board.root / "x86.gone").mkdir()  # a remover that was killed
         board.make(X86, parts)
+        assert {path.name for path in board.root.iterdir()} == {"x86", "x86.lock"}
+        (board.root / "x86.gone").mkdir()
         board.remove()
     assert [path.name for path in board.root.iterdir()] == ["x86.lock"]
 

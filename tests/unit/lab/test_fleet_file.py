@@ -45,6 +45,19 @@ def test_everything_else_stays(tmp_path: Path, others: str) -> None:
     assert tomllib.loads(path.read_text())["devices"]["x86"] == ENTRY
 
 
+def test_a_users_file_stays_what_it_is(tmp_path: Path) -> None:
+    """A link stays a link and a mode a mode; nothing else is left beside it."""
+    real, path = tmp_path / "mine.toml", tmp_path / "fleet.toml"
+    real.write_text(OTHERS)
+    real.chmod(0o640)
+    path.symlink_to("mine.toml")
+    add_to_fleet(path, "x86", ENTRY)
+    assert path.is_symlink()
+    assert real.stat().st_mode & 0o7777 == 0o640
+    assert tomllib.loads(real.read_text())["devices"]["x86"] == ENTRY
+    assert {found.name for found in tmp_path.iterdir()} == {"mine.toml", "fleet.toml"}
+
+
 def test_a_second_time_changes_nothing(tmp_path: Path) -> None:
     path = tmp_path / "fleet.toml"
     path.write_bytes(OTHERS.encode())

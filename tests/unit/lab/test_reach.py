@@ -78,6 +78,14 @@ def test_a_silent_board_is_given_up(board: Board) -> None:
     assert error.value.console == b"primetime-init\n"
 
 
+def test_a_board_that_greets_and_lets_nobody_in_says_why(board: Board) -> None:
+    """sshd's greeting and nothing behind it."""
+    with listener(b"SSH-2.0-OpenSSH_10.0\r\n") as port:
+        (board.directory / "board.json").write_text(json.dumps(asdict(About("x86", port, ""))))
+        with pytest.raises(BootFailed, match=r"it did not answer within 0\.1 s \(ssh ended without a word"):
+            await_board(board, limit_s=0.1)
+
+
 def test_a_panic_is_not_waited_for(board: Board) -> None:
     board.console.write_bytes(b"[ 1.0] Kernel panic - not syncing: VFS: Unable to mount root fs\n")
     with pytest.raises(BootFailed, match="x86: its kernel panicked"):
