@@ -13,6 +13,7 @@ from __future__ import annotations
 import base64
 import os
 import stat
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -53,6 +54,8 @@ ARGUMENT = 96 * 1024  # a kernel takes no argument beyond 128 KiB
 CHUNK = 512 * 1024  # bytes that travel in one call: arguments have 2 MiB in all
 FEED = 'n=$1; shift; while [ $n -gt 0 ]; do data=$data$1; n=$((n-1)); shift; done; printf %s "$data" | base64 -d | "$@"'
 FIRMWARE = 16 << 20  # what firmware may keep of a machine's memory
+VIRTIOFSD = "virtiofsd"
+OF_ONE_BOOT = ("--shared-dir", "--fd", "--socket")  # virtiofsd's options that say nothing of how it works
 
 
 class KataContainer(CtrContainer):
@@ -135,7 +138,9 @@ class KataContainer(CtrContainer):
                 "block path", f"{self.choice.snapshotter} was asked for, the root's files travel over {path}"
             )
         if not self.device:
-            return (Fact("kata.root", path), Fact("guest.clock", "not measured: no agent of ours is inside"))
+            served = served_by(self.context.cgroup) or "not measured: no virtiofsd runs in the boot's cgroup"
+            clock = Fact("guest.clock", "not measured: no agent of ours is inside")
+            return (Fact("kata.root", path), Fact("kata.virtiofsd", served), clock)
         queue = f"/sys/block/{self.device}/queue"
         seen = {name: self.get(f"{queue}/{name}").decode().strip() for name in QUEUE}
         direct = opened_directly(self.context.cgroup)
@@ -219,6 +224,30 @@ def opened_directly(cgroup: Cgroup) -> bool:
             if stat.S_ISBLK(status.st_mode) and os.major(status.st_rdev) == major and open_flags(info) & os.O_DIRECT:
                 return True
     return False
+
+
+def served_by(cgroup: Cgroup) -> str:
+    """How the boot's virtiofsd works (`--cache=auto …`): the options it was really started with; "" without one."""
+    for pid in cgroup.pids():
+        try:
+            words = Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace").split("\0")
+        except (FileNotFoundError, ProcessLookupError):
+            continue  # it ended while we looked
+        if Path(words[0]).name == VIRTIOFSD:
+            return lasting_options(words[1:])
+    return ""
+
+
+def lasting_options(words: Sequence[str]) -> str:
+    """virtiofsd's options without what is of one boot alone, so that boots can be compared."""
+    kept: list[str] = []
+    value_follows = False
+    for word in words:
+        of_one_boot = word.startswith(OF_ONE_BOOT)
+        if word and not of_one_boot and not value_follows:
+            kept.append(word)
+        value_follows = of_one_boot and "=" not in word
+    return " ".join(kept)
 
 
 def device_major(devices: str, driver: str) -> int:

@@ -24,7 +24,7 @@ from primetime.environments.kata_config import (
 )
 from primetime.host.process import run
 from tests.lab.conftest import Lent
-from tests.lab.test_microvm import MACHINE, POINTS, RUN_LIMIT_S, TOOLS, put_primetime, values
+from tests.lab.test_microvm import MACHINE, POINTS, RUN_LIMIT_S, TOOLS, carried_out, put_primetime, values
 
 pytestmark = pytest.mark.slow
 KIND = "x86"
@@ -104,18 +104,6 @@ def prepared(request: pytest.FixtureRequest, hypervisor: str, environments: str)
     assert lent.run(STANDING) == before
 
 
-def measured(lent: Lent, tmp_path: Path) -> sqlite3.Connection:
-    """Carry the study out; its campaign, every trial of which is done."""
-    command = "cd /root && rm -f c.sqlite && python3 primetime.pyz run study.toml -o c.sqlite"
-    print(lent.run(command, limit_s=RUN_LIMIT_S))
-    path = tmp_path / "c.sqlite"
-    path.write_bytes(lent.read("/root/c.sqlite"))
-    campaign = sqlite3.connect(path)
-    failed = campaign.execute("SELECT environment, point, reason FROM trials WHERE status <> 'done'").fetchall()
-    assert failed == []
-    return campaign
-
-
 def flushes(campaign: sqlite3.Connection) -> dict[str, float]:
     """Environment → flushes that reached the board's disk in the point that asks for one after every write."""
     query = """SELECT environment, value FROM measurements JOIN trials USING (trial)
@@ -130,12 +118,15 @@ def on_qemu(request: pytest.FixtureRequest) -> Iterator[Lent]:
 
 
 def test_on_qemu_the_block_path_and_the_shared_one_are_what_they_say(on_qemu: Lent, tmp_path: Path) -> None:
-    with closing(measured(on_qemu, tmp_path)) as campaign:
+    with closing(carried_out(on_qemu, tmp_path)) as campaign:
         roots = values(campaign, "boot", "kata.root")
         direct = values(campaign, "boot", "kata.vmm_opens_disk_direct")
         inside = values(campaign, "boot", "guest.vdb.write_cache")
         cpus = values(campaign, "boot", "limits.cpus_inside")
         reached = flushes(campaign)
+        served = values(campaign, "boot", "kata.virtiofsd")
+    assert set(served) == {"kata-shared"}
+    assert all("--cache=" in str(words) and "--shared-dir" not in str(words) for words in served["kata-shared"])
     assert roots == {"kata": {"block (sda)"}, "kata-unsafe": {"block (sda)"}, "kata-shared": {"virtio-fs"}}
     assert direct == {"kata": {1}, "kata-unsafe": {0}}
     assert inside == {"kata": {"write back"}, "kata-unsafe": {"write back"}}  # QEMU drops flushes without a word
@@ -151,7 +142,7 @@ def on_firecracker(request: pytest.FixtureRequest) -> Iterator[Lent]:
 
 
 def test_on_firecracker_the_guest_sees_whether_its_flushes_count(on_firecracker: Lent, tmp_path: Path) -> None:
-    with closing(measured(on_firecracker, tmp_path)) as campaign:
+    with closing(carried_out(on_firecracker, tmp_path)) as campaign:
         inside = values(campaign, "boot", "guest.vdb.write_cache")
         reached = flushes(campaign)
     assert inside == {"kata-fc": {"write back"}, "kata-fc-unsafe": {"write through"}}

@@ -1,7 +1,7 @@
-"""Firecracker for real, on a board's KVM: started, measured, and what becomes of a flush.
+"""Firecracker and cloud-hypervisor for real, on a board's KVM: started, measured, and what becomes of a flush.
 
 The program is this host's own (`primetime tools`, PATH); for a board of another architecture it is
-`<architecture>/firecracker` below the directory that PRIMETIME_TEST_TOOLS names.
+`<architecture>/<program>` below the directory that PRIMETIME_TEST_TOOLS names.
 """
 
 from __future__ import annotations
@@ -10,10 +10,12 @@ import os
 import platform
 import sqlite3
 import zlib
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from primetime.environments.base import BYPASSES
 from primetime.host.process import run
 from primetime.images.bundle import write_bundle
 from primetime.images.cache import Cache
@@ -49,8 +51,8 @@ max = 1
 settle = "0s"
 settle_limit = "0s"
 """
-STUDY = """
-title = "firecracker on an emulated board"
+HEAD = """
+title = "a microVM on an emulated board"
 baseline = "native"
 quick = true
 [limits]
@@ -60,26 +62,43 @@ memory = "256MiB"
 path = "/var/lib/primetime/volume"
 size = "96MiB"
 [environments.native]
+"""
+FIRECRACKER = """
 [environments.firecracker]
 [environments.fc-unsafe]
 kind = "firecracker"
 cache_type = "Unsafe"
 """
+CLOUD_HYPERVISOR = """
+[environments.clh]
+kind = "cloud-hypervisor"
+[environments.clh-direct]
+kind = "cloud-hypervisor"
+direct = true
+"""
+
+
+def real(name: str, machine: str) -> Path:
+    """A real program for a board; without one the test is skipped, before a board is made."""
+    directory = os.environ.get(TOOLS)
+    path = Path(directory, machine, name) if directory else None
+    if (path is None or not path.is_file()) and machine == platform.machine():
+        found = find_tool(name)
+        path = found.path if found else None
+    if path is None or not path.is_file():
+        pytest.skip(f"there is no {name} for {machine}: primetime tools install {name}, or {TOOLS}=DIR")
+    check_machine(path, machine)
+    return path
 
 
 @pytest.fixture
 def firecracker(kind: str) -> Path:
-    """A real firecracker for a board; without one the test is skipped, before a board is made."""
-    machine = MACHINE[kind]
-    directory = os.environ.get(TOOLS)
-    path = Path(directory, machine, "firecracker") if directory else None
-    if (path is None or not path.is_file()) and machine == platform.machine():
-        found = find_tool("firecracker")
-        path = found.path if found else None
-    if path is None or not path.is_file():
-        pytest.skip(f"there is no firecracker for {machine}: primetime tools install firecracker, or {TOOLS}=DIR")
-    check_machine(path, machine)
-    return path
+    return real("firecracker", MACHINE[kind])
+
+
+@pytest.fixture
+def cloud_hypervisor() -> Path:
+    return real("cloud-hypervisor", MACHINE["x86"])
 
 
 def entries(images: GuestImages) -> list[Path]:
@@ -101,11 +120,23 @@ def put_primetime(lent: Lent, machine: str, study: str, tmp_path: Path) -> None:
     lent.run("cat > /root/study.toml", stdin=study.encode())
 
 
-def prepare(lent: Lent, machine: str, firecracker: Path, tmp_path: Path) -> None:
-    """Put all that, and firecracker, on the board."""
-    put_primetime(lent, machine, STUDY + POINTS, tmp_path)
-    lent.run("mkdir -p /usr/local/bin && cat > /usr/local/bin/firecracker && chmod 755 /usr/local/bin/firecracker",
-             stdin=firecracker.read_bytes())  # fmt: skip
+def measured(lent: Lent, machine: str, program: Path, environments: str, tmp_path: Path) -> sqlite3.Connection:
+    """Put all that, and the program, on the board, and measure."""
+    put_primetime(lent, machine, HEAD + environments + POINTS, tmp_path)
+    there = f"/usr/local/bin/{program.name}"
+    lent.run(f"mkdir -p /usr/local/bin && cat > {there} && chmod 755 {there}", stdin=program.read_bytes())
+    return carried_out(lent, tmp_path)
+
+
+def carried_out(lent: Lent, tmp_path: Path) -> sqlite3.Connection:
+    """Carry the study on a board out; its campaign, every trial of which is done."""
+    command = "cd /root && rm -f c.sqlite && python3 primetime.pyz run study.toml -o c.sqlite"
+    print(lent.run(command, limit_s=RUN_LIMIT_S))
+    path = tmp_path / "c.sqlite"
+    path.write_bytes(lent.read("/root/c.sqlite"))
+    campaign = sqlite3.connect(path)
+    assert campaign.execute("SELECT environment, point, reason FROM trials WHERE status <> 'done'").fetchall() == []
+    return campaign
 
 
 def values(campaign: sqlite3.Connection, scope: str, name: str) -> dict[str, set[object]]:
@@ -120,21 +151,28 @@ def values(campaign: sqlite3.Connection, scope: str, name: str) -> dict[str, set
 
 @BOARDS
 def test_a_flush_reaches_the_host_or_does_not(firecracker: Path, lent: Lent, kind: str, tmp_path: Path) -> None:
-    prepare(lent, MACHINE[kind], firecracker, tmp_path)
-    command = "cd /root && rm -f c.sqlite && python3 primetime.pyz run study.toml -o c.sqlite"
-    print(lent.run(command, limit_s=RUN_LIMIT_S))
-    path = tmp_path / "c.sqlite"
-    path.write_bytes(lent.read("/root/c.sqlite"))
-    with sqlite3.connect(path) as campaign:
-        failed = campaign.execute("SELECT environment, point, reason FROM trials WHERE status <> 'done'").fetchall()
+    with closing(measured(lent, MACHINE[kind], firecracker, FIRECRACKER, tmp_path)) as campaign:
         inside = values(campaign, "boot", "guest.vdb.write_cache")
         flushes = values(campaign, "trial", "evidence.block.data.flush_count")
         raw = campaign.execute("SELECT content FROM raw_output WHERE name = 'evidence.firecracker.metrics'").fetchall()
         rates = campaign.execute("SELECT value FROM measurements WHERE metric = 'rate'").fetchall()
-    assert failed == []
     assert inside == {"firecracker": {"write back"}, "fc-unsafe": {"write through"}}
     assert flushes["fc-unsafe"] == {0.0}
     assert max(float(str(count)) for count in flushes["firecracker"]) > 0
     assert all(b'"block_data"' in zlib.decompress(content) for (content,) in raw)
     assert len(raw) == 6
+    assert rates
+
+
+def test_cloud_hypervisor_with_and_without_the_hosts_cache(
+    cloud_hypervisor: Path, x86_board: Lent, tmp_path: Path
+) -> None:
+    with closing(measured(x86_board, MACHINE["x86"], cloud_hypervisor, CLOUD_HYPERVISOR, tmp_path)) as campaign:
+        inside = values(campaign, "boot", "guest.vdb.write_cache")
+        past_the_cache = values(campaign, "boot", BYPASSES)
+        written = values(campaign, "trial", "evidence.block.data.write_bytes")
+        rates = campaign.execute("SELECT value FROM measurements WHERE metric = 'rate'").fetchall()
+    assert inside == {"clh": {"write back"}, "clh-direct": {"write back"}}
+    assert (past_the_cache["clh"], past_the_cache["clh-direct"]) == ({0}, {1})
+    assert all(max(float(str(count)) for count in written[label]) > 0 for label in ("clh", "clh-direct"))
     assert rates

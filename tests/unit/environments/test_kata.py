@@ -27,6 +27,7 @@ from primetime.environments.kata_container import (
     broken_promise,
     device_major,
     fed,
+    lasting_options,
     open_flags,
     present_pages,
     root_device,
@@ -305,3 +306,20 @@ def test_what_is_said_on_the_log_socket_is_kept(tmp_path: Path) -> None:
         sender.send(b"<11>kata: failed\n")
     assert (tmp_path / "words").read_bytes() == b"<11>kata: failed\n"
     assert not where.exists()
+
+
+def test_how_virtiofsd_works_is_told_without_what_is_of_one_boot() -> None:
+    words = [
+        "--fd=3",
+        "--shared-dir",
+        "/run/kata-containers/shared/sandboxes/b7/shared",
+        "--cache=auto",
+        "",
+        "--syslog",
+    ]
+    assert lasting_options(words) == "--cache=auto --syslog"
+    assert (
+        lasting_options(["--socket-path=/run/vc/vm/b7/s", "--fd", "7", "--thread-pool-size=1"])
+        == "--thread-pool-size=1"
+    )
+    assert lasting_options([]) == ""
