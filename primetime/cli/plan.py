@@ -33,7 +33,10 @@ MINUTE, HOUR, DAY = 60, 3600, 86400
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """A study as it would be carried out, if no point were retired early. `one_block`, `left_out`: label → why."""
+    """A study as it would be carried out, if no point were retired early. `one_block`, `left_out`: label → why.
+
+    `refusals`: what `run` would refuse or leave out on this device, a sentence each.
+    """
 
     study: Study
     seed: int
@@ -41,6 +44,7 @@ class Planned:
     estimate: Estimate
     one_block: Mapping[str, str]
     left_out: Mapping[str, str]
+    refusals: tuple[str, ...]
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -82,11 +86,14 @@ def plan(study: Study, seed: int) -> Planned:
     count = most_blocks(study, one_block.keys())
     blocks = tuple(plan_block(study, seed, index, points, one_block.keys()) for index in range(1, count + 1))
     estimate = estimate_study(study, one_block.keys(), left_out=left_out.keys())
-    return Planned(study, seed, blocks, estimate, one_block, left_out)
+    return Planned(study, seed, blocks, estimate, one_block, left_out, tuple(refusals(study)))
 
 
 def as_json(planned: Planned, predicted: Forecast | None = None) -> str:
-    """{study, title, seed, smoke, baseline, environments, points, blocks: [{block, slots}], estimate, forecast}."""
+    """{study, title, seed, smoke, baseline, environments, points, blocks: [{block, slots}], estimate, refusals, …}.
+
+    `refusals` is a list of sentences, empty where this device would carry all of it out.
+    """
     study = planned.study
     environments = [
         {
@@ -108,6 +115,7 @@ def as_json(planned: Planned, predicted: Forecast | None = None) -> str:
             "points": [{**asdict(point), "params": dict(point.params)} for point in study.points],
             "blocks": [{"block": block.index, "slots": list(map(asdict, block.slots))} for block in planned.blocks],
             "estimate": asdict(planned.estimate),
+            "refusals": planned.refusals,
             "forecast": asdict(predicted) if predicted else None,
         },
         indent=2,
@@ -155,7 +163,7 @@ def estimate_lines(planned: Planned) -> list[str]:
     for label, why in planned.one_block.items():
         lines.append(f"{label}: {why}: {blocks}, and no verdict")
     lines += [f"{label}: {why}: it would be left out" for label, why in planned.left_out.items()]
-    return lines + refusals(study)
+    return [*lines, *planned.refusals]
 
 
 def refusals(study: Study) -> list[str]:

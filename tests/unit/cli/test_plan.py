@@ -15,7 +15,7 @@ from primetime.campaign.plan import plan_block
 from primetime.campaign.study_file import load_study
 from primetime.cli import DONE, main
 from primetime.cli import plan as plan_verb
-from primetime.cli.plan import duration_in_words, forecast_lines, in_words, plan
+from primetime.cli.plan import as_json, duration_in_words, forecast_lines, in_words, plan
 
 STUDY = """
 title = "two of a kind"
@@ -63,10 +63,12 @@ def test_a_pool_that_does_not_fit_on_its_partition_is_said(pool: int, fits: bool
 def test_what_this_device_would_refuse_is_said(tmp_path: Path) -> None:
     path = tmp_path / "wide.toml"
     path.write_text(STUDY + "[limits]\ncpus = 9999\n")
-    said = in_words(plan(load_study(str(path)), 1))
-    assert "this device would refuse it: limits.cpus = 9999 does not fit this device's CPUs" in said
+    wide = plan(load_study(str(path)), 1)
+    [refusal] = json.loads(as_json(wide))["refusals"]
+    assert "this device would refuse it: limits.cpus = 9999 does not fit this device's CPUs" in refusal
+    assert refusal in in_words(wide).splitlines()
     path.write_text(STUDY + "[limits]\ncpus = 1\n")
-    assert "refuse" not in in_words(plan(load_study(str(path)), 1))
+    assert json.loads(as_json(plan(load_study(str(path)), 1)))["refusals"] == []
 
 
 def test_the_same_orders_as_the_runner(study_file: str, capsys: pytest.CaptureFixture[str]) -> None:
