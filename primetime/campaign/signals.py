@@ -35,7 +35,10 @@ class Interruption:
 
 @contextmanager
 def interruptible() -> Iterator[Interruption]:
-    """Raise Interrupted in the main thread at the first signal; ignore further ones while undoing."""
+    """Raise Interrupted in the main thread at the first signal; ignore further ones while undoing.
+
+    What `nohup` or a supervisor told us to survive, the end of a terminal, stays ignored.
+    """
     interruption = Interruption()
 
     def interrupt(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - the signature is Python's
@@ -44,7 +47,8 @@ def interruptible() -> Iterator[Interruption]:
         interruption.words = f"stopped by {signal.Signals(number).name}"
         interruption.check()
 
-    before = {number: signal.signal(number, interrupt) for number in NUMBERS}
+    survived = {signal.SIGHUP} if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN else set()
+    before = {number: signal.signal(number, interrupt) for number in NUMBERS if number not in survived}
     try:
         yield interruption
     finally:

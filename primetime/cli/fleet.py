@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from primetime.campaign.signals import interruptible
 from primetime.cli import DONE, FAILED, INTERRUPTED, USER_MISTAKE
 from primetime.cli.doctor import MARKS, SHOWN, said
 from primetime.cli.report import show
@@ -52,7 +53,8 @@ def execute(options: argparse.Namespace) -> int:
         "resume": resume,
         "report": report,
     }
-    return acts[options.act](devices, options)
+    with interruptible():
+        return acts[options.act](devices, options)
 
 
 def chosen(path: Path, names: Sequence[str]) -> tuple[FleetDevice, ...]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sqlite3
 import tempfile
 import time
@@ -41,6 +42,7 @@ FIRST_WAITS = (15.0,) * 3  # for a board that does not answer; one that nothing 
 WAITS = (15.0, 30.0, 60.0, 120.0, 240.0, *(300.0,) * 10)  # near an hour: it measures, and its meter is recorded here
 STARTS = 3  # in one call: a board that reboots over and over needs somebody to look at it
 MARK = b"primetime-visit "
+FETCHING = ".fetching-"
 CHUNK = 1 << 20
 PREPARING = "preparing"  # what a board says before there are windows
 USER_MISTAKE = 2
@@ -140,9 +142,12 @@ def visit(device: FleetDevice, given: Assignment, how: Attending) -> Answer:
 
 def fetch(device: FleetDevice, given: Assignment, how: Attending) -> Answer:
     """Visit, as `visit` says; OSError and sqlite3.Error of this machine's file system come as they are."""
-    make_directory(given.campaign.parent)
+    own = directory(device.name)
+    make_directory(own)
+    for left in own.glob(f"{FETCHING}*"):  # by a controller that was killed; we hold the device's lock
+        shutil.rmtree(left)
     there = str(given.there(HOME))
-    with tempfile.TemporaryDirectory(dir=given.campaign.parent, prefix=".fetching-") as directory_:
+    with tempfile.TemporaryDirectory(dir=own, prefix=FETCHING) as directory_:
         stream = Path(directory_, "stream")
         with stream.open("wb") as out:
             receive(device, [*given.command, "board", "visit", there, "--fetch"], out, how)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import TypeVar
 
-from primetime.errors import PrimetimeError
+from primetime.errors import Interrupted, PrimetimeError
 from primetime.fleet.fleet_file import FleetDevice
-from primetime.fleet.pause import Pause
+from primetime.fleet.pause import POLL_S, Pause
 
 Given = TypeVar("Given")
 Found = TypeVar("Found")
@@ -20,22 +20,38 @@ def together(
 ) -> dict[str, Found | PrimetimeError]:
     """Do `work` for every device at once; return what came of it, by device name, in the order given.
 
-    Errors that are our bugs are raised. An interruption calls every wait off.
+    Errors that are our bugs are raised. An interruption calls every wait off, wherever it meets us.
     """
+    found: dict[str, Found | PrimetimeError] = {}
 
-    def one(part: Part[Given]) -> Found | PrimetimeError:
+    def one(part: Part[Given]) -> None:
         try:
-            return work(*part)
+            found[part[0].name] = work(*part)
         except PrimetimeError as error:
-            return error
+            found[part[0].name] = error
 
+    futures: list[Future[None]] = []
     with ThreadPoolExecutor(max_workers=max(len(parts), 1)) as pool:
-        futures = {part[0].name: pool.submit(one, part) for part in parts}
         try:
-            return {name: future.result() for name, future in futures.items()}
-        except KeyboardInterrupt:
+            for part in parts:
+                futures.append(pool.submit(one, part))
+            raise_bugs(futures)
+        except (KeyboardInterrupt, Interrupted):
             pause.called_off.set()
-            return {name: future.result() for name, future in futures.items()}
         except BaseException:
             pause.called_off.set()
             raise
+    raise_bugs(futures)
+    return {device.name: found.get(device.name, Interrupted(pause.words)) for device, _ in parts}
+
+
+def raise_bugs(futures: Sequence[Future[None]]) -> None:
+    """Wait for all, and raise what is no PrimetimeError.
+
+    Python hears of a signal that came just before it waits when that wait ends: so we wait a little at a time.
+    """
+    pending = set(futures)
+    while pending:
+        ended, pending = wait(pending, timeout=POLL_S)
+        for future in ended:
+            future.result()

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from primetime.environments.kata_config import (
+    CLOUD_HYPERVISOR,
     FIRECRACKER,
     QEMU,
     USUAL,
@@ -60,6 +61,16 @@ kind = "kata"
 hypervisor = "fc"
 cache = "unsafe"
 """
+ON_CLOUD_HYPERVISOR = """
+[environments.kata-clh]
+kind = "kata"
+hypervisor = "clh"
+[environments.kata-clh-shared]
+kind = "kata"
+hypervisor = "clh"
+snapshotter = "overlayfs"
+shared_fs = "virtio-fs"
+"""
 STANDING = r"""
 for d in /run /run/vc /run/vc/* /run/kata* /run/kata-containers/* /run/kata-containers/shared/* \
     /run/containerd /run/containerd/s /run/netns /dev/mapper /run/primetime /run/primetime/*; do
@@ -71,7 +82,7 @@ cut -d' ' -f5 /proc/self/mountinfo | sort
 ip -brief link | cut -d' ' -f1 | sort
 for p in /proc/[0-9]*; do
     n=$(cat $p/comm 2> /dev/null)
-    case $n in containerd*|qemu*|firecracker*|jailer*|virtiofsd*|fc_vcpu*) echo "process $n" ;; esac
+    case $n in containerd*|qemu*|firecracker*|cloud-hyper*|jailer*|virtiofsd*|fc_vcpu*) echo "process $n" ;; esac
 done
 true
 """
@@ -147,6 +158,24 @@ def test_on_firecracker_the_guest_sees_whether_its_flushes_count(on_firecracker:
         reached = flushes(campaign)
     assert inside == {"kata-fc": {"write back"}, "kata-fc-unsafe": {"write through"}}
     assert reached["kata-fc-unsafe"] < reached["kata-fc"]
+
+
+@pytest.fixture
+def on_cloud_hypervisor(request: pytest.FixtureRequest) -> Iterator[Lent]:
+    with prepared(request, CLOUD_HYPERVISOR, ON_CLOUD_HYPERVISOR) as lent:
+        yield lent
+
+
+def test_on_cloud_hypervisor_the_disk_is_opened_past_the_hosts_cache(on_cloud_hypervisor: Lent, tmp_path: Path) -> None:
+    with closing(carried_out(on_cloud_hypervisor, tmp_path)) as campaign:
+        roots = values(campaign, "boot", "kata.root")
+        direct = values(campaign, "boot", "kata.vmm_opens_disk_direct")
+        inside = values(campaign, "boot", "guest.vdb.write_cache")
+        served = values(campaign, "boot", "kata.virtiofsd")
+    assert roots["kata-clh-shared"] == {"virtio-fs"}
+    assert all(str(root).startswith("block") for root in roots["kata-clh"])
+    assert (direct, inside) == ({"kata-clh": {1}}, {"kata-clh": {"write back"}})
+    assert all("--cache=" in str(words) for words in served["kata-clh-shared"])
 
 
 KILLED = """

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import shutil
+import signal
 import threading
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -13,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from primetime.campaign.signals import interruptible
 from primetime.campaign.study_file import load_study
 from primetime.errors import PrimetimeError, Unreachable, UserError
 from primetime.fleet.assignment import Assignment, assign, remember
@@ -203,7 +206,25 @@ def test_our_own_bug_is_not_a_boards_failure_and_ends_every_wait() -> None:
     def work(device: FleetDevice, given: int) -> None:
         if device is PI4:
             raise ValueError("a bug")
-        pause(600.0)
+        pause(30.0)
 
     with pytest.raises(ValueError, match="a bug"):
         together([(PI4, 1), (X86, 2)], work, pause)
+
+
+def test_a_signal_ends_every_wait() -> None:
+    pause = Pause("they go on")
+    waiting = threading.Barrier(3, timeout=10)
+
+    def work(device: FleetDevice, given: int) -> None:
+        waiting.wait()
+        pause(30.0)
+
+    def terminate() -> None:
+        waiting.wait()
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=terminate).start()
+    with interruptible():
+        found = together([(PI4, 1), (X86, 2)], work, pause)
+    assert [str(one) for one in found.values()] == ["they go on", "they go on"]
