@@ -263,11 +263,16 @@ def test_a_campaign_comes_home_and_is_reported(served: sshd.Server, here: Path, 
     assert standing() == before
 
 
-def test_a_killed_controller_loses_nothing(served: sshd.Server, here: Path, idle: None) -> None:
+@pytest.mark.parametrize(("number", "code", "words"), [(signal.SIGKILL, -9, ""), (signal.SIGTERM, 130, "fleet resume")])
+def test_a_controller_that_is_ended_loses_nothing(
+    number: signal.Signals, code: int, words: str, served: sshd.Server, here: Path, idle: None
+) -> None:
     controller = started(here)
     wait_for_trials(here, 1, controller)
-    controller.send_signal(signal.SIGKILL)
-    controller.communicate()
+    controller.send_signal(number)
+    _, said = controller.communicate()
+    assert controller.returncode == code, said
+    assert words in said
     survived = done_trials(board_campaign(here))
     busy = run("run", "--study", "tiny.toml")
     assert (busy.returncode, "not finished" in busy.stderr) == (2, True), busy.stderr
