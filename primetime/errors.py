@@ -9,7 +9,7 @@ PrimetimeError
 ├── TrialFailed         one trial gave no figure; the boot goes on
 ├── Unreachable         a board of the fleet does not answer now; what it measures goes on without us
 ├── UndoFailed          something could not be put back; the device is broken until `primetime clean` succeeds
-└── Interrupted         SIGINT or SIGTERM arrived; everything is undone; exit code 130
+└── Interrupted         SIGINT, SIGTERM or SIGHUP arrived; everything is undone; exit code 130
 
 Anything else that escapes is our bug and shows a traceback.
 """
@@ -42,10 +42,13 @@ class CommandFailed(PrimetimeError):
         self.argv = tuple(argv)
         self.returncode = returncode
         self.stderr = stderr
-        lines = stderr.decode(errors="replace").splitlines()
-        words = [line.strip() for line in lines if any(letter.isalpha() for letter in line)]
-        said = f": {words[-1]}" if words else ""
+        said = f": {self.last_words()}" if self.last_words() else ""
         super().__init__(f"{self.argv[0]} ended with exit code {returncode}{said} ({' '.join(self.argv)})")
+
+    def last_words(self) -> str:
+        """The last line that it said and that holds words."""
+        lines = self.stderr.decode(errors="replace").splitlines()
+        return next((line.strip() for line in reversed(lines) if any(map(str.isalpha, line))), "")
 
 
 class CommandTimeout(PrimetimeError):

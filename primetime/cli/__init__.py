@@ -37,7 +37,12 @@ MODULES = {"import": "import_"}  # a verb that is a word of Python's
 DONE, FAILED, USER_MISTAKE, INTERRUPTED = 0, 1, 2, 130
 
 
-GOES_ON = {"run": "resume CAMPAIGN", "resume": "resume CAMPAIGN"}
+GOES_ON = {
+    ("run",): "resume CAMPAIGN",
+    ("resume",): "resume CAMPAIGN",
+    ("fleet", "run"): "fleet resume",
+    ("fleet", "resume"): "fleet resume",
+}
 
 
 class Parser(argparse.ArgumentParser):
@@ -62,8 +67,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return USER_MISTAKE
     except (Interrupted, KeyboardInterrupt) as error:
         print(f"primetime: interrupted: {error}", file=sys.stderr)
-        if arguments and arguments[0] in GOES_ON:
-            print(f"  hint: go on with: primetime {GOES_ON[arguments[0]]}", file=sys.stderr)
+        for words in GOES_ON.keys() & {tuple(arguments[:1]), tuple(arguments[:2])}:
+            print(f"  hint: go on with: primetime {GOES_ON[words]}", file=sys.stderr)
         return INTERRUPTED
     except PrimetimeError as error:
         print(f"primetime: {error.message}", file=sys.stderr)

@@ -6,8 +6,10 @@ import argparse
 import json
 import os
 import shutil
+import sqlite3
 import sys
 import time
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 
@@ -16,8 +18,9 @@ from primetime.campaign.visits import visiting
 from primetime.cli import DONE, FAILED, main
 from primetime.cli.ending import finish
 from primetime.cli.listeners import TerminalListener
+from primetime.errors import UserError
 from primetime.host.facts import boot_id
-from primetime.host.lock import require_root
+from primetime.host.lock import device_lock, require_root
 from primetime.host.undo import open_ledger
 
 VISIT_MARK = "primetime-visit "  # before it may stand what a login shell says
@@ -55,8 +58,15 @@ def start(job: Job, asked: str) -> int:
         try:
             code = main(["board", "carry-out", str(job.campaign)])
         finally:
-            job.note(code, len(open_ledger().entries()))
+            job.note(code, left_behind())
     return code
+
+
+def left_behind() -> int:
+    """How many acts on this device are not undone; 0 where another primetime is at work, whose they are then."""
+    with suppress(UserError), device_lock("looking"):
+        return len(open_ledger().entries())
+    return 0
 
 
 def tell_time() -> None:
@@ -85,9 +95,18 @@ def visit(job: Job, fetch: bool, clock: bool = False) -> int:
     with visiting(job.campaign):
         if clock:
             tell_time()
+        if fetch:
+            print("primetime is here", flush=True)  # a copy may take a while: who waits hears that something happens
         standing = job.standing()
-        size, digest = job.copy_to(copy) if fetch and standing.may_be_read else (0, "")
-        answer = {**asdict(standing), "bytes": size, "sha256": digest}
+        size, digest, unsent = 0, "", ""
+        if fetch and standing.may_be_read:
+            try:
+                size, digest = job.copy_to(copy)
+            except (OSError, sqlite3.OperationalError) as error:
+                with suppress(OSError):
+                    copy.unlink(missing_ok=True)
+                unsent = f"{copy} cannot be written: {error}"
+        answer = {**asdict(standing), "bytes": size, "sha256": digest, "unsent": unsent}
         print(f"{VISIT_MARK}{json.dumps(answer)}", flush=True)
         if size:
             with copy.open("rb") as file:

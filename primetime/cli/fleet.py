@@ -119,7 +119,8 @@ def resume(devices: Sequence[FleetDevice], options: argparse.Namespace) -> int:
 
 def see_through(parts: Sequence[tuple[FleetDevice, Assignment]], options: argparse.Namespace) -> int:
     """Carry campaigns out on their boards at once; say what came of each."""
-    from primetime.fleet.carry_out import Attending, carry_out
+    from primetime.fleet.attending import Attending
+    from primetime.fleet.carry_out import carry_out
     from primetime.fleet.pause import Pause
     from primetime.fleet.together import together
 
@@ -154,10 +155,10 @@ def report(devices: Sequence[FleetDevice], options: argparse.Namespace) -> int:
     from primetime.cli.report import analysed, needing_analysis, write_pages
     from primetime.fleet.assignment import RUNS, latest
 
-    given = latest([device.name for device in devices], study_name(options.study))
-    campaigns = [one.campaign for one in given if one.campaign.exists()]
+    given = latest([device.name for device in devices], study_name(options.study), here=True)
+    campaigns = [one.campaign for one in given]
     for device in devices:
-        if not any(one.device == device.name and one.campaign.exists() for one in given):
+        if not any(one.device == device.name for one in given):
             print(f"{device.name}: there is no campaign of it here yet (primetime fleet run)", file=sys.stderr)
     if not campaigns:
         raise UserError("no campaign of this fleet is here yet", "primetime fleet run --study quick")
@@ -169,7 +170,7 @@ def report(devices: Sequence[FleetDevice], options: argparse.Namespace) -> int:
         if options.output:
             write_pages(analyses, options.output)
     else:
-        names = sorted({one.name for one in given if one.campaign.exists()})
+        names = sorted({one.name for one in given})
         show(campaigns, options.output or RUNS / f"fleet-{names[-1]}.html")
     return DONE if len(campaigns) == len(devices) else FAILED
 

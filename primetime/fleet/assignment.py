@@ -18,9 +18,10 @@ from primetime.fleet.fleet_file import FleetDevice
 from primetime.model import Study
 from primetime.store import give_to_user
 from primetime.store.database import make_directory
-from primetime.store.resolved import study_to_json
+from primetime.store.resolved import study_from_json, study_to_json
 
 RUNS = Path("runs")
+LAST_SECOND = 1e11  # UNIX seconds; beyond, nobody would wait
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +77,22 @@ def free(devices: Iterable[str]) -> None:
 
 def assign(device: FleetDevice, study: Study, now: datetime) -> Assignment:
     """Give a board a study, on the board's own volume. `now`: UTC."""
-    own = replace(study, volume=replace(study.volume, path=device.volume))
     smoke = "-smoke" if study.smoke else ""
     name = f"{study.name}{smoke}-{now.strftime('%Y%m%dT%H%M%SZ')}"
-    return remember(Assignment(device.name, name, study.name, study_to_json(own)))
+    return remember(Assignment(device.name, name, study.name, on_volume_of(device, study)))
+
+
+def on_volume_of(device: FleetDevice, study: Study) -> str:
+    """A study for one board, as JSON."""
+    return study_to_json(replace(study, volume=replace(study.volume, path=device.volume)))
+
+
+def as_it_is_now(given: Assignment, device: FleetDevice) -> Assignment:
+    """Follow the fleet file, where the volume may have been corrected, as long as nothing has begun."""
+    if given.state or given.finished:
+        return given
+    study = on_volume_of(device, study_from_json(given.study))
+    return given if study == given.study else remember(replace(given, study=study))
 
 
 def remember(assignment: Assignment) -> Assignment:
@@ -109,17 +122,34 @@ def recall(path: Path) -> Assignment:
     """Read one."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        return Assignment(**{**content, "command": tuple(content["command"])})
-    except (OSError, ValueError, TypeError, KeyError) as error:
+        found = Assignment(**{**content, "command": tuple(content["command"])})
+        require_sound(found, path)
+    except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
         raise UserError(
             f"{path} is not what primetime fleet wrote: {error}", f"give its campaign up: rm {path}"
         ) from None
+    return found
 
 
-def latest(devices: Iterable[str], study: str) -> list[Assignment]:
-    """The newest assignment of each device, of this study where one is named ("" for any)."""
+def require_sound(found: Assignment, path: Path) -> None:
+    """ValueError for values that we would not have written there."""
+    words = (found.device, found.name, found.study_name, found.study, found.state, *found.command)
+    if not all(isinstance(word, str) for word in words) or not isinstance(found.finished, bool):
+        raise ValueError("a value is not of its kind")
+    if (found.device, found.name) != (path.parent.name, path.stem):
+        raise ValueError("it is of another device or campaign")
+    if not isinstance(found.next_visit, int | float) or not 0 <= found.next_visit < LAST_SECOND:
+        raise ValueError(f"next_visit is {found.next_visit!r}")
+
+
+def latest(devices: Iterable[str], study: str, here: bool = False) -> list[Assignment]:
+    """The newest assignment of each device, of this study where one is named ("" for any).
+
+    `here`: only of those whose campaign, or what there is of it, has come home.
+    """
     found = []
     for device in devices:
         mine = [one for one in assignments(device) if study in ("", one.study_name)]
+        mine = [one for one in mine if one.campaign.exists() or not here]
         found.extend(mine[-1:])
     return found

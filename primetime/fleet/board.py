@@ -16,7 +16,7 @@ from pathlib import Path, PurePosixPath
 from primetime.errors import CommandFailed, UserError
 from primetime.fleet.fleet_file import FleetDevice
 from primetime.fleet.pause import Pause
-from primetime.fleet.push import push_entry, push_file
+from primetime.fleet.push import clear_parts, push_entry, push_file
 from primetime.fleet.ssh import Ssh, destination
 from primetime.host.ledger import RUN_DIRECTORY
 from primetime.host.routes import CAME_BY
@@ -32,6 +32,8 @@ SUDO = ("sudo", "-n")
 OWN_PYTHON = "python3"
 PYTHON_TRIAL = "import sys, sqlite3, ctypes, zlib, lzma; sys.exit(sys.version_info < (3, 11))"
 PYTHON_FLAGS = ("-I", "-S")  # nothing of the board's own site-packages or environment
+NOT_FOUND = 127  # a shell's exit code
+PROGRAMS = ("flock", "sha256sum", "mkdir", "dd", "tar", "gzip", "mv", "rm", "sync", "find")
 BUSY = 75  # sysexits.h: EX_TEMPFAIL, and no exit code of flock's own
 
 Tell = Callable[[str], None]
@@ -64,6 +66,7 @@ def open_board(device: FleetDevice, pause: Pause) -> Iterator[Board]:
         root = () if ssh.run(["id", "-u"]).stdout.strip() == b"0" else (*SUDO, *came_by(ssh))
         board = Board(ssh, root, machine, login_s)
         require_root_there(board)
+        require_programs(board)
         require_idle(board)
         yield board
 
@@ -75,10 +78,24 @@ def came_by(ssh: Ssh) -> tuple[str, ...]:
 
 
 def require_root_there(board: Board) -> None:
-    """UserError when sudo asks for a password."""
-    if board.root and board.ssh.run(board.argv(["true"]), check=False).returncode != 0:
-        words = f"{board.ssh.device.name}: {destination(board.ssh.device)} may not use sudo without a password"
-        raise UserError(words, 'set user = "root", or let it: NOPASSWD in /etc/sudoers.d on the board')
+    """UserError when sudo asks for a password, or is not there."""
+    code = board.ssh.run(board.argv(["true"]), check=False).returncode if board.root else 0
+    who = f"{board.ssh.device.name}: {destination(board.ssh.device)}"
+    if code == NOT_FOUND:
+        raise UserError(f"{who} is not root, and there is no sudo", 'set user = "root", or install sudo on the board')
+    if code != 0:
+        hint = 'set user = "root", or let it: NOPASSWD in /etc/sudoers.d on the board'
+        raise UserError(f"{who} may not use sudo without a password", hint)
+
+
+def require_programs(board: Board) -> None:
+    """UserError when the board lacks what we put things there with."""
+    look = 'for name; do command -v "$name" > /dev/null || echo "$name"; done'
+    lacking = board.ssh.run(["sh", "-c", look, "sh", *PROGRAMS]).stdout.decode(errors="replace").split()
+    lacking = [name for name in lacking if name in PROGRAMS]  # behind what a login shell may say
+    if lacking:
+        words = f"{board.ssh.device.name}: the board has no {', no '.join(lacking)}"
+        raise UserError(words, "install them there: coreutils, util-linux, findutils, tar, gzip")
 
 
 def require_idle(board: Board) -> None:
@@ -97,16 +114,27 @@ def prepare(board: Board, bundle: Path, tell: Tell) -> tuple[str, ...]:
 
     UserError when the images cannot be built here, or the board's architecture has none.
     """
-    images = build_guest_images(Cache(), board.machine, {}, lambda part: tell(f"finding {part} for {board.machine}"))
-    board.ssh.run(board.argv(["mkdir", "-p", str(HOME), str(BOARD_CACHE)]))
+
+    def told(part: str) -> None:
+        board.ssh.pause(0.0)  # a download that was called off ends with its part
+        tell(f"finding {part} for {board.machine}")
+
+    images = build_guest_images(Cache(), board.machine, {}, told)
     program = file_program(Cache(), images.architecture)
-    for entry in (*entries(images), *([program.parent] if program else [])):  # the userland's name depends on it
-        if push_entry(board.ssh, board.root, entry, BOARD_CACHE / entry.name):
-            tell(f"pushed {entry.name}")
-    digest = write_bundle(bundle)
-    there = HOME / f"primetime-{digest[:16]}.pyz"
-    if push_file(board.ssh, board.root, bundle, there):
-        tell(f"pushed {there.name}")
+    there = HOME / f"primetime-{write_bundle(bundle)[:16]}.pyz"
+    try:
+        board.ssh.run(board.argv(["mkdir", "-p", str(HOME), str(BOARD_CACHE)]))
+        clear_parts(board.ssh, board.root, (HOME, BOARD_CACHE))
+        for entry in (*entries(images), *([program.parent] if program else [])):  # the userland's name depends on it
+            if push_entry(board.ssh, board.root, entry, BOARD_CACHE / entry.name):
+                tell(f"pushed {entry.name}")
+        if push_file(board.ssh, board.root, bundle, there):
+            tell(f"pushed {there.name}")
+    except CommandFailed as error:
+        words = f"{board.ssh.device.name}: what it lacks of ours cannot be written there: {error.last_words()}"
+        raise UserError(
+            words, f"make room for it, or make it writable: {HOME} and {BOARD_CACHE} on the board"
+        ) from None
     return (*board.root, *python(board, images.userland), *PYTHON_FLAGS, str(there))
 
 

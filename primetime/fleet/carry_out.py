@@ -7,68 +7,33 @@ a lock there, and what a campaign has finished is never measured again. So a sch
 from __future__ import annotations
 
 import json
-import os
-import shutil
-import sqlite3
 import tempfile
 import time
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack, suppress
-from dataclasses import dataclass, replace
-from hashlib import sha256
+from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
-from typing import IO, Any
 
 from primetime.errors import CommandFailed, CommandTimeout, PrimetimeError, Unreachable, UserError
-from primetime.fleet.assignment import Assignment, directory, recall, remember
+from primetime.fleet.assignment import Assignment, as_it_is_now, directory, recall, remember
+from primetime.fleet.attending import Attending
 from primetime.fleet.board import HOME, open_board, prepare
-from primetime.fleet.board_clock import ask_clock
-from primetime.fleet.controller_meter import ControllerMeter, metered
+from primetime.fleet.controller_meter import metered
 from primetime.fleet.fleet_file import FleetDevice
-from primetime.fleet.pause import Pause
-from primetime.fleet.ssh import Ssh
+from primetime.fleet.visit import SLACK_S, Answer, visit
+from primetime.fleet.writing import writing_here
 from primetime.host.lock import device_lock
 from primetime.model import CampaignState
 from primetime.store import give_to_user
-from primetime.store.database import make_directory
 
 OPEN_S = 20.0  # how long the board holds a visiting interval open beyond the time it announced
 LOGINS = 3  # or, on a slow board, as long as so many logins take
-SLACK_S = 3.0  # we come a little later than announced: too early would be inside a window
-VISIT_LIMIT_S = 900.0  # while it measures: its runner waits no longer either (campaign/visits.py)
-FETCH_LIMIT_S = 7200.0  # once it does not
 STARTING_S = 5.0
 FIRST_WAITS = (15.0,) * 3  # for a board that does not answer; one that nothing was given to is given up soon
 WAITS = (15.0, 30.0, 60.0, 120.0, 240.0, *(300.0,) * 10)  # near an hour: it measures, and its meter is recorded here
 STARTS = 3  # in one call: a board that reboots over and over needs somebody to look at it
-MARK = b"primetime-visit "
-FETCHING = ".fetching-"
-CHUNK = 1 << 20
 PREPARING = "preparing"  # what a board says before there are windows
 USER_MISTAKE = 2
 SENTENCE, HINT = "primetime: ", "  hint: "  # how the command line says what went wrong
-
-Tell = Callable[[str], None]
-Arrived = Callable[[Assignment, Path], None]
-Answer = dict[str, Any]  # see campaign/job.py: Standing
-
-
-def as_it_came(given: Assignment, copy: Path) -> None:
-    """Do nothing with a copy of a campaign that has arrived."""
-
-
-@dataclass(frozen=True, slots=True)
-class Attending:
-    """What a controller does meanwhile: `tell` hears what happens, `pause` waits.
-
-    `arrived` gets every copy of the campaign that has come, before it is put in place: there a meter's series are
-    merged (campaign/outside.py). `meter` is what `carry_out` itself records beside it.
-    """
-
-    tell: Tell
-    pause: Pause
-    arrived: Arrived = as_it_came
-    meter: ControllerMeter | None = None
 
 
 def carry_out(device: FleetDevice, given: Assignment, how: Attending) -> Path:
@@ -78,9 +43,11 @@ def carry_out(device: FleetDevice, given: Assignment, how: Attending) -> Path:
     board said. Finished is what has put back all that it changed on the board.
     """
     with ExitStack() as stack:
+        stack.enter_context(writing_here(device))
         stack.enter_context(device_lock(f"fleet: {given.name}", directory(device.name)))
         give_to_user(directory(device.name) / "lock")  # who began with sudo may go on without
         given = recall(given.record) if given.record.exists() else remember(given)
+        given = as_it_is_now(given, device)
         if not given.finished:
             how = replace(how, meter=stack.enter_context(metered(device.meter, given.meter_log)))
         if given.next_visit - time.time() > SLACK_S and not given.finished:
@@ -114,101 +81,32 @@ def wait_for_answer(given: Assignment, error: PrimetimeError, failures: int, how
 
 
 def attend(device: FleetDevice, given: Assignment, how: Attending) -> tuple[Assignment, Answer]:
-    """Visit a board that was prepared and note what it says; {} for one that does not know us."""
+    """Visit a board that was prepared and note what it says.
+
+    {} for one that nothing was given to yet; {"refused": why} where a visit is not possible. PrimetimeError when that
+    was our last way to a campaign that is finished.
+    """
     if not given.command:
         return given, {}
     try:
         found = visit(device, given, how)
     except CommandFailed as error:
-        how.tell(f"it does not know primetime any more ({error.message})")
-        return given, {}
+        refused = last_words(error.stderr.decode(errors="replace"))[0]
+        if given.finished:
+            words = (
+                f"{device.name}: {given.name} is finished, but not here, and cannot be had from the board: {refused}"
+            )
+            raise PrimetimeError(words) from None
+        how.tell(f"it cannot be visited ({refused}): it is prepared anew")
+        return given, {"refused": refused}
+    if found.get("unsent"):
+        raise UserError(
+            f"{device.name}: its campaign cannot be sent: {found['unsent']}",
+            "make room on the board, then: primetime fleet resume",
+        )
     if how.meter is not None and (words := how.meter.news()):
         how.tell(words)
     return note(given, found, how), found
-
-
-def visit(device: FleetDevice, given: Assignment, how: Attending) -> Answer:
-    """Ask how it stands; the campaign, where the board sends it, replaces our copy as a whole.
-
-    Raises Unreachable, CommandFailed, CommandTimeout, Interrupted; UserError when nothing can be written here.
-    """
-    try:
-        return fetch(device, given, how)
-    except (OSError, sqlite3.Error) as error:
-        reason = getattr(error, "strerror", "") or str(error)
-        words = f"{device.name}: its campaign cannot be written to {given.campaign}: {reason}"
-        raise UserError(words, "make room there, then: primetime fleet resume") from None
-
-
-def fetch(device: FleetDevice, given: Assignment, how: Attending) -> Answer:
-    """Visit, as `visit` says; OSError and sqlite3.Error of this machine's file system come as they are."""
-    own = directory(device.name)
-    make_directory(own)
-    for left in own.glob(f"{FETCHING}*"):  # by a controller that was killed; we hold the device's lock
-        shutil.rmtree(left)
-    there = str(given.there(HOME))
-    with tempfile.TemporaryDirectory(dir=own, prefix=FETCHING) as directory_:
-        stream = Path(directory_, "stream")
-        with stream.open("wb") as out:
-            receive(device, [*given.command, "board", "visit", there, "--fetch"], out, how)
-        with stream.open("rb") as lines:
-            answer = answer_in(device, lines)
-            if answer["bytes"]:
-                copy = Path(directory_, given.campaign.name)
-                copy_rest(device, lines, copy, answer)
-                how.arrived(given, copy)
-                copy.rename(given.campaign)
-                give_to_user(given.campaign)
-    return answer
-
-
-def receive(device: FleetDevice, ask: Sequence[str], out: IO[bytes], how: Attending) -> None:
-    """Visit; where we record a meter of the board, look at the board's clock first, on the same connection."""
-    ssh, meter = Ssh(device, pause=how.pause), how.meter
-
-    def limit_s() -> float:
-        out.flush()
-        return FETCH_LIMIT_S if is_idle(device, Path(out.name)) else VISIT_LIMIT_S
-
-    if meter is None:
-        ssh.receive(ask, out, limit_s)
-        return
-
-    def look(to: IO[bytes], answers: IO[bytes]) -> None:
-        seen = ask_clock(to, answers)
-        if seen is not None:
-            meter.note_clock(seen)
-
-    ssh.receive([*ask, "--clock"], out, limit_s, look)
-
-
-def is_idle(device: FleetDevice, stream: Path) -> bool:
-    """Whether the board has said already that it does not measure: then nothing is disturbed by a long visit."""
-    with stream.open("rb") as lines, suppress(Unreachable, ValueError):
-        return not answer_in(device, lines)["running"]
-    return False
-
-
-def answer_in(device: FleetDevice, lines: IO[bytes]) -> Answer:
-    """Find the answer behind what a login shell may have said."""
-    for line in lines:
-        if line.startswith(MARK):
-            answer: Answer = json.loads(line.removeprefix(MARK))
-            return answer
-    raise Unreachable(f"{device.name} was cut off before it answered")
-
-
-def copy_rest(device: FleetDevice, source: IO[bytes], copy: Path, answer: Answer) -> None:
-    """Write what follows the answer to a file. Unreachable when it is not all there."""
-    digest = sha256()
-    with copy.open("wb") as out:
-        while chunk := source.read(CHUNK):
-            digest.update(chunk)
-            out.write(chunk)
-        out.flush()
-        os.fsync(out.fileno())
-    if digest.hexdigest() != answer["sha256"]:
-        raise Unreachable(f"{device.name} was cut off while it sent its campaign")
 
 
 def note(given: Assignment, found: Answer, how: Attending) -> Assignment:
@@ -249,6 +147,8 @@ def meter_fact(device: FleetDevice) -> dict[str, str]:
 
 def failure(device: FleetDevice, found: Answer) -> PrimetimeError:
     """What the board said at the end of a run that did not finish, as the same kind of error here."""
+    if "refused" in found:
+        return PrimetimeError(f"{device.name}: it was started {STARTS} times and cannot be visited: {found['refused']}")
     words, hint = last_words(found.get("said", ""))
     hint = hint or "mend it, then: primetime fleet resume"
     if found.get("exit_code") == USER_MISTAKE:

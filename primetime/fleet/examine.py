@@ -12,6 +12,7 @@ from primetime.fleet.board import Tell, open_board, prepare
 from primetime.fleet.controller_meter import tried
 from primetime.fleet.fleet_file import FleetDevice
 from primetime.fleet.pause import Pause
+from primetime.fleet.writing import writing_here
 
 DOCTOR_LIMIT_S = 3600.0  # every kind of guest is booted once, perhaps under emulation
 
@@ -23,7 +24,11 @@ def examine(device: FleetDevice, tell: Tell, pause: Pause) -> Examined:
 
     Raises UserError, Unreachable, CommandFailed, CommandTimeout, Interrupted.
     """
-    with tempfile.TemporaryDirectory(prefix="primetime-bundle-") as here, open_board(device, pause) as board:
+    with (
+        writing_here(device),
+        tempfile.TemporaryDirectory(prefix="primetime-bundle-") as here,
+        open_board(device, pause) as board,
+    ):
         command = prepare(board, Path(here, "primetime.pyz"), tell)
         tell("trying what it can run")
         outcome = board.ssh.run([*command, "doctor", "--json"], timeout_s=DOCTOR_LIMIT_S)

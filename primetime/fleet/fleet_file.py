@@ -82,8 +82,8 @@ def read_device(devices: TomlTable, name: str, directory: Path, meters: Mapping[
     device = FleetDevice(
         name=name,
         address=read_host(own, "address"),
-        port=own.whole("port", 0, least=1, most=LAST_PORT) if "port" in own.keys() else 0,
-        user=read_host(own, "user") if "user" in own.keys() else "",
+        port=own.whole("port", 0, least=1, most=LAST_PORT) if own.get("port", None) is not None else 0,
+        user=read_host(own, "user") if own.get("user", None) is not None else "",
         identity=read_file(own, "identity", directory),
         known_hosts=read_file(own, "known_hosts", directory),
         volume=own.word("volume", DEFAULT_VOLUME),
@@ -100,7 +100,8 @@ def read_host(own: TomlTable, key: str) -> str:
     """A word that ssh cannot take for an option, and that has no room for anything else."""
     value = own.word(key, "")
     if not value or value.startswith("-") or any(letter.isspace() for letter in value):
-        raise own.mistake(key, f"{value!r} is no {key}", f'write {key} = "192.168.1.20"' if key == "address" else "")
+        example = "192.168.1.20" if key == "address" else "root"
+        raise own.mistake(key, f"{value!r} is no {key}", f'write {key} = "{example}"')
     return value
 
 
@@ -115,7 +116,10 @@ def read_meter(own: TomlTable, meters: Mapping[str, MeterSpec]) -> MeterSpec | N
 def read_file(own: TomlTable, key: str, directory: Path) -> str:
     """The path of a file of this machine, from the fleet file's own directory; "" when it is not said."""
     value = own.word(key, "")
-    return str(directory.absolute() / Path(value).expanduser()) if value else ""
+    try:
+        return str(directory.absolute() / Path(value).expanduser()) if value else ""
+    except RuntimeError as error:  # ~somebody who is not there
+        raise own.mistake(key, f"{value!r}: {error}", "write the whole path") from None
 
 
 def read_argv(own: TomlTable, key: str) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from primetime.errors import CommandTimeout, Interrupted
 from primetime.host.process import kill_group
 
 POLL_S = 0.2
-GO_ON = "the boards go on by themselves; see to them with: primetime fleet resume"
+GO_ON = "what was begun on a board goes on there by itself; see to it with: primetime fleet resume"
 
 
 class Pause:
@@ -33,14 +33,23 @@ class Pause:
     ) -> Iterator[None]:
         """Kill a program whose time is over, or that nobody waits for any more: reading from it then comes to an end.
 
-        `limit_s` may change its mind meanwhile. When the block has ended by itself: CommandTimeout, Interrupted.
+        `limit_s` may change its mind meanwhile. When the block has ended by itself: CommandTimeout, Interrupted, or
+        what `limit_s` raised.
         """
         t0 = time.monotonic()
         done, killed = threading.Event(), threading.Event()
+        trouble: list[Exception] = []
+
+        def is_over() -> bool:
+            try:
+                return self.called_off.is_set() or time.monotonic() - t0 > limit_s()
+            except Exception as error:  # raised again where somebody waits; a program without a watcher would hang us
+                trouble.append(error)
+                return True
 
         def watch() -> None:
             while not done.wait(POLL_S):
-                if self.called_off.is_set() or time.monotonic() - t0 > limit_s():
+                if is_over():
                     killed.set()
                     kill_group(child)
                     return
@@ -52,6 +61,8 @@ class Pause:
         finally:
             done.set()
             watcher.join()
+        if trouble:
+            raise trouble[0]
         if killed.is_set():
             self(0.0)
             raise CommandTimeout(argv, limit_s())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
@@ -12,6 +13,7 @@ from primetime.images.cache import file_hash
 FILE_LIMIT_S = 600.0
 ENTRY_LIMIT_S = 7200.0  # a few hundred megabytes over a slow line
 QUICK_COMPRESSION = "gzip -1"  # a small board unpacks faster than it decrypts
+PUSHED = ".primetime-pushed-"
 # the small file of an entry that holds the hashes of the rest, or is all of it
 NAMING = ("about.json", "initrd.img", "files")
 
@@ -21,7 +23,7 @@ def push_file(ssh: Ssh, root: Sequence[str], file: Path, there: PurePosixPath) -
     digest = file_hash(file)
     if hash_there(ssh, root, there) == digest:
         return False
-    part = there.with_name(f".{there.name}.part")
+    part = part_of(there)
     write = [*root, "dd", f"of={part}", "bs=1M", "conv=fsync", "status=none"]
     ssh.run(write, stdin=file.read_bytes(), timeout_s=FILE_LIMIT_S)
     if hash_there(ssh, root, part) != digest:
@@ -35,8 +37,8 @@ def push_entry(ssh: Ssh, root: Sequence[str], entry: Path, there: PurePosixPath)
     naming = next(name for name in NAMING if (entry / name).is_file())
     if hash_there(ssh, root, there / naming) == file_hash(entry / naming):
         return False
-    part, old = there.with_name(f"{there.name}.part"), there.with_name(f"{there.name}.old")
-    ssh.run([*root, "rm", "-rf", "--", str(part), str(old)], timeout_s=FILE_LIMIT_S)
+    part, old = part_of(there), there.with_name(f"{there.name}.old")
+    ssh.run([*root, "rm", "-rf", "--", str(old)], timeout_s=FILE_LIMIT_S)
     ssh.run([*root, "mkdir", str(part)])
     pack = ["tar", "--create", "--file=-", "--sparse", "--numeric-owner", f"--use-compress-program={QUICK_COMPRESSION}",
             f"--directory={entry}", "."]  # fmt: skip
@@ -48,6 +50,17 @@ def push_entry(ssh: Ssh, root: Sequence[str], entry: Path, there: PurePosixPath)
     ssh.run([*root, "mv", "--no-target-directory", str(part), str(there)])
     ssh.run([*root, "rm", "-rf", "--", str(old)], timeout_s=FILE_LIMIT_S)
     return True
+
+
+def part_of(there: PurePosixPath) -> PurePosixPath:
+    """A name of one push alone: what a killed one had on its way may still arrive, and must not arrive in ours."""
+    return there.with_name(f"{PUSHED}{secrets.token_hex(4)}-{there.name}")
+
+
+def clear_parts(ssh: Ssh, root: Sequence[str], directories: Sequence[PurePosixPath]) -> None:
+    """Remove what killed pushes left on the board; what is still arriving goes the next time."""
+    found = [*map(str, directories), "-maxdepth", "1", "-name", f"{PUSHED}*"]
+    ssh.run([*root, "find", *found, "-exec", "rm", "-rf", "--", "{}", "+"], timeout_s=FILE_LIMIT_S, check=False)
 
 
 def hash_there(ssh: Ssh, root: Sequence[str], path: PurePosixPath) -> str:

@@ -45,7 +45,8 @@ Talk = Callable[[IO[bytes], IO[bytes]], None]  # what goes to a program on a boa
 class Ssh:
     """A way to a board. `control`: the socket of a connection that is open; "" makes one per command.
 
-    `pause`: when that is called off, nothing is waited for any more; `hello_s`: how long a first command may take.
+    `pause`: when that is called off, nothing is waited for any more; `hello_s`: how long logging in and
+    a first command may take.
     """
 
     device: FleetDevice
@@ -86,33 +87,40 @@ class Ssh:
         `talk` comes first; then the program hears no more. Raises as `run` does.
         """
         pipe = subprocess.PIPE
-        how = replace(spawning(), stdin=pipe if talk else subprocess.DEVNULL, stdout=pipe, stderr=pipe)
-        with (
-            spawn(self.argv(remote, COMPRESSED), how) as child,
-            self.pause.watching(child, remote, limit_s),
-        ):
-            assert child.stdout is not None
-            assert child.stderr is not None
-            if talk:
-                assert child.stdin is not None
-                with suppress(BrokenPipeError):  # what went wrong stands in stderr
-                    talk(child.stdin, child.stdout)
-                    child.stdin.close()
-            shutil.copyfileobj(child.stdout, out)
-            out.flush()
-            stderr = child.stderr.read()
-            wait_for_end(child, remote)
-        self.judge(remote, child.returncode, stderr, check=True)
+        with tempfile.TemporaryFile() as said:  # no pipe: nobody reads it before stdout has ended
+            how = replace(spawning(), stdin=pipe if talk else subprocess.DEVNULL, stdout=pipe, stderr=said)
+            with (
+                spawn(self.argv(remote, COMPRESSED), how) as child,
+                self.pause.watching(child, remote, limit_s),
+            ):
+                assert child.stdout is not None
+                if talk:
+                    assert child.stdin is not None
+                    with suppress(BrokenPipeError):  # what went wrong stands in stderr
+                        talk(child.stdin, child.stdout)
+                        child.stdin.close()
+                shutil.copyfileobj(child.stdout, out)
+                out.flush()
+                wait_for_end(child, remote)
+            said.seek(0)
+            self.judge(remote, child.returncode, said.read(), check=True)
 
     def send(self, source: Sequence[str], remote: Sequence[str], timeout_s: float) -> None:
-        """Run a program here and one on the board that reads what it says. Raises as `run` does."""
-        with spawn(source, Spawning(stdout=subprocess.PIPE)) as sender:
+        """Run a program here and one on the board that reads what it says. Raises as `run` does.
+
+        It goes through our hands, so that both programs come to an end with us, however that is.
+        """
+        with spawn(source, Spawning(stdout=subprocess.PIPE)) as sender, tempfile.TemporaryFile() as said:
             assert sender.stdout is not None
-            how = replace(spawning(), stdin=sender.stdout, stderr=subprocess.PIPE)
+            how = replace(spawning(), stdin=subprocess.PIPE, stderr=said)
             with spawn(self.argv(remote), how) as child, self.pause.watching(child, remote, lambda: timeout_s):
-                sender.stdout.close()  # its reader is ssh alone: when that goes, the sender hears of it
-                _, stderr = child.communicate()
-            self.judge(remote, child.returncode, stderr, check=True)
+                assert child.stdin is not None
+                with suppress(BrokenPipeError):  # what went wrong stands in stderr
+                    shutil.copyfileobj(sender.stdout, child.stdin)
+                    child.stdin.close()
+                child.wait()
+            said.seek(0)
+            self.judge(remote, child.returncode, said.read(), check=True)
             wait_for_end(sender, source)
         if sender.returncode != 0:
             raise CommandFailed(source, sender.returncode)
@@ -144,7 +152,7 @@ class Ssh:
                             child.stdin.flush()
                         greeted = HELLO in iter(child.stdout.readline, b"")  # a login shell may say something first
                 except CommandTimeout:  # sshd lives, where storage is dead or memory has gone
-                    words = f"{self.device.name} lets us in, and starts nothing within {self.hello_s:g} s"
+                    words = f"{self.device.name} answers, and starts nothing within {self.hello_s:g} s"
                     raise Unreachable(words) from None
                 if not greeted:
                     raise explained(self.device, child.stderr.read().decode(errors="replace"))
@@ -194,11 +202,16 @@ def explained(device: FleetDevice, said: str) -> UserError | Unreachable:
     if "Host key verification failed" in said or "host key is known for" in said:
         words = f"{name}: the host key of {device.address} is not known"
         return UserError(words, f"compare and accept it: {accepting(device)}")
+    if "UNPROTECTED PRIVATE KEY" in said or "bad permissions" in said:
+        return UserError(f"{name}: others may read its key", f"chmod 600 {device.identity or 'the key that ssh names'}")
+    if "Bad configuration option" in said:
+        return UserError(f"{name}: {last}", "mend ssh's configuration")
     if "Permission denied" in said or "Too many authentication failures" in said:
         words = f"{name}: {device.address} does not let us in ({last})"
-        return UserError(words, f"put your public key there: ssh-copy-id {port_words(device)}{destination(device)}")
-    if "Bad configuration option" in said or "bad permissions" in said or "UNPROTECTED PRIVATE KEY" in said:
-        return UserError(f"{name}: {last}", "mend ssh's configuration or the key's permissions (chmod 600)")
+        key = f"-i {shlex.quote(device.identity)}.pub " if device.identity else ""
+        return UserError(
+            words, f"put your public key there: ssh-copy-id {key}{port_words(device)}{destination(device)}"
+        )
     if "Could not resolve hostname" in said:
         return UserError(f"{name}: {last}", f"correct the address of [devices.{name}]")
     return Unreachable(f"{name} does not answer: {last}")

@@ -19,8 +19,7 @@ def device_lock(purpose: str, directory: Path = RUN_DIRECTORY) -> Iterator[None]
         directory.mkdir(parents=True, exist_ok=True, mode=0o755)
         opened = (directory / "lock").open("a+", encoding="utf-8")
     except OSError as error:
-        words = f"{directory}/lock cannot be written: {error.strerror}"
-        raise UserError(words, "run as the user who began it, or with sudo") from None
+        raise unwritable(directory, error) from None
     with opened as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -30,13 +29,22 @@ def device_lock(purpose: str, directory: Path = RUN_DIRECTORY) -> Iterator[None]
             raise UserError(
                 f"this device is busy: {holder}", "wait for it, or see its progress with: primetime watch CAMPAIGN"
             ) from None
-        file.seek(0)
-        file.truncate()
-        file.write(f"process {os.getpid()} is measuring ({purpose})")
-        file.flush()
+        try:
+            file.truncate(0)
+            os.write(
+                file.fileno(), f"process {os.getpid()} is measuring ({purpose})".encode()
+            )  # keeps nothing to flush
+        except OSError as error:
+            raise unwritable(directory, error) from None
         yield
-        file.seek(0)
-        file.truncate()
+        file.truncate(0)
+
+
+def unwritable(directory: Path, error: OSError) -> UserError:
+    """What to say of a lock that cannot be written."""
+    may_not = isinstance(error, PermissionError)
+    hint = "run as the user who began it, or with sudo" if may_not else f"make {directory} writable, or make room there"
+    return UserError(f"{directory}/lock cannot be written: {error.strerror}", hint)
 
 
 def measuring(directory: Path = RUN_DIRECTORY) -> str:

@@ -345,18 +345,16 @@ def test_a_campaign_that_left_something_on_the_board_is_not_finished(
     assert done_trials(given.campaign) == before
 
 
-def test_a_full_disk_here_is_this_boards_failure_alone(served: sshd.Server, here: Path, idle: None) -> None:
+def test_a_finished_campaign_that_is_nowhere_is_no_endless_loop(served: sshd.Server, here: Path, idle: None) -> None:
+    """Its copy here is gone, and on the board it cannot be read."""
     assert run("run", "--study", "tiny.toml").returncode == 0
-    [device] = load_fleet(here / "fleet.toml")
-    given = remember(replace(latest(["self"], "tiny")[0], finished=False))
-
-    def arrived(_: object, copy: Path) -> None:
-        with sqlite3.connect(copy) as sql:
-            sql.execute("PRAGMA max_page_count = 1")
-            sql.execute("CREATE TABLE too_much AS SELECT zeroblob(1000000)")
-
-    with pytest.raises(UserError, match=r"its campaign cannot be written to .*disk is full"):
-        carry_out(device, given, Attending(print, Pause(), arrived))
+    [given] = latest(["self"], "tiny")
+    given.campaign.unlink()
+    Path(HOME, f"{given.name}.sqlite").write_bytes(b"no campaign any more")
+    resumed = run("resume")
+    assert resumed.returncode == 1
+    assert "is finished, but not here, and cannot be had from the board" in resumed.stderr
+    assert "Traceback" not in resumed.stderr
 
 
 METERED = """

@@ -11,7 +11,7 @@ import pytest
 
 from primetime.campaign.study_file import load_study
 from primetime.errors import UserError
-from primetime.fleet.assignment import assign, assignments, free, latest, recall, remember
+from primetime.fleet.assignment import as_it_is_now, assign, assignments, free, latest, recall, remember
 from primetime.fleet.fleet_file import FleetDevice
 from primetime.store.resolved import study_from_json
 
@@ -68,6 +68,37 @@ def test_a_file_that_is_not_ours_is_named(text: str) -> None:
     with pytest.raises(UserError, match="is not what primetime fleet wrote") as caught:
         assignments("x86")
     assert caught.value.hint.endswith(f"rm {given.record}")
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("next_visit", "soon"), ("next_visit", None), ("next_visit", 1e300), ("next_visit", -1), ("name", 5),
+        ("device", []), ("device", "pi4"), ("command", [1, 2]), ("finished", "yes"), ("study", {}),
+    ],
+)  # fmt: skip
+def test_values_that_we_would_not_have_written(key: str, value: object) -> None:
+    given = assign(X86, load_study("quick"), FIRST)
+    given.record.write_text(json.dumps({**json.loads(given.record.read_text()), key: value}))
+    with pytest.raises(UserError, match="is not what primetime fleet wrote"):
+        recall(given.record)
+
+
+def test_a_volume_may_be_corrected_until_something_has_begun() -> None:
+    given = assign(X86, load_study("quick"), FIRST)
+    corrected = as_it_is_now(given, replace(X86, volume="/mnt/ssd"))
+    assert study_from_json(corrected.study).volume.path == "/mnt/ssd"
+    assert recall(given.record) == corrected
+    begun = remember(replace(corrected, state="running"))
+    assert as_it_is_now(begun, X86) == begun
+
+
+def test_a_report_is_of_what_has_come_home() -> None:
+    older = assign(X86, load_study("quick"), FIRST)
+    older.campaign.write_bytes(b"a campaign")
+    newer = assign(X86, load_study("quick"), LATER)
+    assert latest(["x86"], "quick") == [newer]
+    assert latest(["x86"], "quick", here=True) == [older]
 
 
 def test_everything_is_remembered() -> None:

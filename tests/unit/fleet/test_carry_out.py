@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import os
 import shutil
 import signal
+import sqlite3
 import threading
+import time
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -18,25 +22,24 @@ import pytest
 from primetime.campaign.signals import interruptible
 from primetime.campaign.study_file import load_study
 from primetime.errors import PrimetimeError, Unreachable, UserError
-from primetime.fleet.assignment import Assignment, assign, remember
-from primetime.fleet.carry_out import (
-    FIRST_WAITS,
-    WAITS,
-    Answer,
-    Attending,
-    answer_in,
-    carry_out,
-    copy_rest,
-    failure,
-    is_idle,
-    last_words,
-    note,
-    visit,
-)
+from primetime.fleet.assignment import Assignment, assign, recall, remember
+from primetime.fleet.attending import Attending
+from primetime.fleet.carry_out import FIRST_WAITS, WAITS, carry_out, failure, last_words, note
 from primetime.fleet.examine import examined
 from primetime.fleet.fleet_file import FleetDevice
 from primetime.fleet.pause import Pause
 from primetime.fleet.together import together
+from primetime.fleet.visit import (
+    FETCH_LIMIT_S,
+    FIRST_WORD_S,
+    VISIT_LIMIT_S,
+    Answer,
+    answer_in,
+    copy_rest,
+    keep_announcement,
+    visit_limit_s,
+)
+from primetime.fleet.writing import writing_here
 from primetime.host.process import find_program
 
 X86 = FleetDevice("x86", "127.0.0.1")
@@ -98,7 +101,8 @@ def test_a_run_that_did_not_finish(code: int | None, kind: type[PrimetimeError],
     assert words in error.message
 
 
-def test_a_run_of_which_the_board_knows_nothing_any_more() -> None:
+def test_a_board_that_starts_and_cannot_be_visited() -> None:
+    assert "cannot be visited: the disk is full" in failure(X86, {"refused": "the disk is full"}).message
     assert "died each time (it said nothing)" in failure(X86, {}).message
 
 
@@ -137,11 +141,36 @@ def test_a_board_that_does_not_answer(command: tuple[str, ...], waits: tuple[flo
 
 
 def test_a_campaign_that_cannot_be_written_here(given: Assignment, tmp_path: Path) -> None:
-    shutil.rmtree(tmp_path / "runs")
-    (tmp_path / "runs").write_text("in the way")
-    with pytest.raises(UserError, match=r"dead: its campaign cannot be written to runs/.*Not a directory") as caught:
-        visit(DEAD, given, Attending(print, Hasty()))
-    assert "primetime fleet resume" in caught.value.hint
+    """It is that board's failure: the other one is seen through."""
+    shutil.rmtree(tmp_path / "runs/fleet/dead")
+    (tmp_path / "runs/fleet/dead").write_text("in the way")
+    other = FleetDevice("other", "127.0.0.1")
+
+    def work(device: FleetDevice, given: Assignment) -> str:
+        return str(carry_out(device, given, Attending(print, Hasty()))) if device is DEAD else "seen through"
+
+    found = together([(DEAD, given), (other, given)], work, Pause())
+    assert isinstance(found["dead"], UserError)
+    assert found["other"] == "seen through"
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT])
+def test_a_full_disk_is_said(code: int) -> None:
+    words = f"dead: nothing can be written here.*{os.strerror(code)}"
+    with pytest.raises(UserError, match=words) as caught, writing_here(DEAD):
+        raise OSError(code, os.strerror(code))
+    assert caught.value.hint.startswith("make room")
+
+
+def test_a_full_disk_under_sqlite_is_said_and_a_bug_stays_one(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "x.sqlite")) as sql:
+        sql.execute("PRAGMA max_page_count = 1")
+        with pytest.raises(UserError, match=r"nothing can be written here.*disk is full"), writing_here(DEAD):
+            sql.execute("CREATE TABLE too_much AS SELECT zeroblob(1000000)")
+        with pytest.raises(sqlite3.OperationalError, match="no such column"), writing_here(DEAD):
+            sql.execute("SELECT t9 FROM sqlite_master")
+        with pytest.raises(BlockingIOError), writing_here(DEAD):
+            raise BlockingIOError(errno.EAGAIN, "a bug")
 
 
 ENDED: Answer = {
@@ -167,13 +196,28 @@ def test_finished_is_what_has_put_back_all_that_it_changed(changed: Answer, fini
 
 def test_a_long_visit_disturbs_only_a_board_that_measures(tmp_path: Path) -> None:
     sent = tmp_path / "stream"
-    sent.write_bytes(b"Welcome to porch!\n")
-    assert not is_idle(X86, sent)
-    sent.write_bytes(b'Welcome to porch!\nprimetime-visit {"running": tr')
-    assert not is_idle(X86, sent)
-    for running in (True, False):
-        sent.write_bytes(b"primetime-visit " + json.dumps({"running": running}).encode() + b"\nSQLite")
-        assert is_idle(X86, sent) is not running
+    said = {
+        b"": FIRST_WORD_S,
+        b"Welcome to porch!\n": VISIT_LIMIT_S,
+        b'Welcome to porch!\nprimetime-visit {"running": tr': VISIT_LIMIT_S,
+        b'primetime-visit {"running": true}\nSQLite': VISIT_LIMIT_S,
+        b'primetime-visit {"running": false}\nSQLite': FETCH_LIMIT_S,
+    }
+    for words, limit_s in said.items():
+        sent.write_bytes(words)
+        assert visit_limit_s(X86, sent) == limit_s, words
+
+
+def test_a_visit_that_is_cut_off_is_not_repeated_inside_a_window(given: Assignment, tmp_path: Path) -> None:
+    sent = tmp_path / "stream"
+    sent.write_bytes(b'primetime-visit {"running": true, "next_s": 1e6}\nSQLi')
+    before = time.time()
+    keep_announcement(DEAD, given, sent)
+    assert recall(given.record).next_visit >= before + 1e6
+    sent.write_bytes(b'primetime-visit {"runn')
+    remember(given)
+    keep_announcement(DEAD, given, sent)
+    assert recall(given.record).next_visit == 0.0
 
 
 def test_doctors_answer_behind_noise() -> None:

@@ -42,11 +42,19 @@ def test_a_program_has_its_time(sleeping: subprocess.Popen[bytes]) -> None:
             sleeping.communicate()
 
 
-def test_the_time_may_become_longer(sleeping: subprocess.Popen[bytes]) -> None:
-    limits = iter([600.0, 600.0, 0.0])
-    with pytest.raises(CommandTimeout), Pause().watching(sleeping, SLEEP, lambda: next(limits, 0.0)):
+def test_the_time_is_asked_for_again_and_again() -> None:
+    limits = iter([600.0, 600.0])
+    with spawn(["sleep", "1"], Spawning()) as child, Pause().watching(child, SLEEP, lambda: next(limits, 600.0)):
+        assert child.wait() == 0
+    assert next(limits, None) is None
+
+
+def test_a_limit_that_fails_leaves_no_program_unwatched(sleeping: subprocess.Popen[bytes]) -> None:
+    def limit_s() -> float:
+        raise ValueError("a bug")
+
+    with pytest.raises(ValueError, match="a bug"), Pause().watching(sleeping, SLEEP, limit_s):
         sleeping.communicate()
-    assert next(limits, None) is None, "it was asked again and again"
 
 
 def test_a_program_that_ends_in_time_raises_nothing() -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import io
+import os
 import shlex
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import IO
 
 import pytest
@@ -77,6 +79,10 @@ def test_a_path_for_sshs_configuration() -> None:
 
 UNKNOWN = """No ED25519 host key is known for [127.0.0.1]:40221 and you have requested strict checking.
 Host key verification failed."""
+PERMITTED = """@         WARNING: UNPROTECTED PRIVATE KEY FILE!          @
+Permissions 0644 for '/keys/id' are too open.
+Load key "/keys/id": bad permissions
+root@127.0.0.1: Permission denied (publickey)."""
 CHANGED = """@@@@@@@@@@@@@@@@@
 @    WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED!     @
 @@@@@@@@@@@@@@@@@
@@ -89,7 +95,13 @@ Host key verification failed."""
     [
         (UNKNOWN, UserError, "x86: the host key of 127.0.0.1 is not known", accepting(FULL)),
         (CHANGED, UserError, "is not the one that is known", forgetting(FULL)),
-        ("root@127.0.0.1: Permission denied (publickey).", UserError, "does not let us in", "ssh-copy-id -p 40221"),
+        (PERMITTED, UserError, "others may read its key", "chmod 600 /keys/id"),
+        (
+            "root@127.0.0.1: Permission denied (publickey).",
+            UserError,
+            "does not let us in",
+            "ssh-copy-id -i /keys/id.pub -p 40221",
+        ),
         ("ssh: Could not resolve hostname porsch: Name or service not known", UserError, "porsch", "[devices.x86]"),
         ("ssh: connect to host 127.0.0.1 port 40221: Connection refused", Unreachable, "x86 does not answer", ""),
         ("client_loop: send disconnect: Broken pipe", Unreachable, "x86 does not answer", ""),
@@ -127,7 +139,7 @@ class Stuck(Ssh):
 
 
 def test_a_board_that_lets_us_in_and_starts_nothing() -> None:
-    words = r"porch lets us in, and starts nothing within 0\.1 s"
+    words = r"porch answers, and starts nothing within 0\.1 s"
     with pytest.raises(Unreachable, match=words), Stuck(PLAIN, hello_s=0.1).connected():
         pass
 
@@ -146,6 +158,24 @@ def test_nothing_is_waited_for_once_that_is_called_off(act: Callable[[Ssh], obje
     threading.Timer(0.05, pause.called_off.set).start()
     with pytest.raises(Interrupted):
         act(Stuck(PLAIN, pause=pause))
+
+
+def test_a_talkative_ssh_blocks_nothing() -> None:
+    out = io.BytesIO()
+    loud = ["sh", "-c", "head -c 300000 /dev/zero >&2; echo ok; head -c 300000 /dev/zero >&2"]
+    Here(PLAIN).receive(loud, out, lambda: 30.0)
+    assert out.getvalue() == b"ok\n"
+
+
+def test_a_large_file_goes_through_our_hands(tmp_path: Path) -> None:
+    content = os.urandom(1 << 20)
+    (tmp_path / "sent").write_bytes(content)
+    Here(PLAIN).send(["cat", str(tmp_path / "sent")], ["dd", f"of={tmp_path}/came", "status=none"], 30.0)
+    assert (tmp_path / "came").read_bytes() == content
+    with pytest.raises(CommandFailed, match="no room"):
+        Here(PLAIN).send(
+            ["cat", "/dev/zero"], ["sh", "-c", "head -c 100000 > /dev/null; echo no room >&2; exit 2"], 30.0
+        )
 
 
 def test_a_program_on_a_board_reads_and_answers() -> None:

@@ -1,0 +1,41 @@
+"""This machine's disk, full or closed: the failure of one board, said in a sentence."""
+
+from __future__ import annotations
+
+import errno
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from primetime.errors import UserError
+from primetime.fleet.assignment import RUNS
+from primetime.fleet.fleet_file import FleetDevice
+
+FULL = (errno.ENOSPC, errno.EDQUOT)
+CLOSED = (errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.ENOENT, errno.ENOTDIR, errno.EISDIR)
+SQLITE_CLOSED = (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN)
+
+
+@contextmanager
+def writing_here(device: FleetDevice) -> Iterator[None]:
+    """Make what this machine's file system refuses the failure of one board; all else is our bug and stays one."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (*FULL, *CLOSED):
+            raise
+        raise unwritten(device, error.strerror or str(error), error.errno in FULL) from error
+    except sqlite3.OperationalError as error:
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        if code not in (sqlite3.SQLITE_FULL, *SQLITE_CLOSED):
+            raise
+        raise unwritten(device, str(error), code == sqlite3.SQLITE_FULL) from error
+
+
+def unwritten(device: FleetDevice, reason: str, full: bool) -> UserError:
+    """What to say of a campaign that cannot be kept here."""
+    hint = "make room" if full else "make it writable"
+    return UserError(
+        f"{device.name}: nothing can be written here, below {RUNS}/ or for temporary files: {reason}",
+        f"{hint}, then again (primetime fleet resume goes on with what was begun)",
+    )
