@@ -22,7 +22,7 @@ from primetime.environments.base import (
     Instance,
     failing_as,
 )
-from primetime.errors import BootFailed, CommandFailed, EnvironmentDied
+from primetime.errors import BootFailed, CommandFailed, EnvironmentDied, PrimetimeError
 from primetime.model import METERED, Command, Fact, Phase, Point, Recipe, SeriesChunk, TrialStatus, Where
 from primetime.store import CampaignFile, ClockRelation, TrialResult
 from primetime.workloads import workload
@@ -53,6 +53,7 @@ class Boot:
         self.how = how
         self.boot_id = how.number
         self.phases: list[Phase] = []
+        self.killed = 0  # of the environment's processes, by the kernel, as far as it was said
         self.metering = Metering(campaign, device, self.boot_id)
 
     def carry_out(self, trials: Mapping[int, Point], tell: TrialListener) -> None:
@@ -78,7 +79,7 @@ class Boot:
         with ExitStack() as stack:
             with self.phase("start"):
                 instance = stack.enter_context(self.device.boot(self.environment, self.how))
-            with keeping_console(instance):
+            with self.explaining(instance):
                 self.measure(instance, trials, tell)
             stopped_from = self.device.now()
         self.phases.append(Phase("stop", stopped_from, self.device.now()))
@@ -168,6 +169,7 @@ class Boot:
             result = self.judged(point, result)
             if result.status is TrialStatus.FAILED:
                 self.interruption.check()  # it failed while a signal was obeyed: it is to be run again
+                result = replace(result, reason=result.reason + self.starved(booted.instance))
             chunks = booted.sampler.chunks()
             self.campaign.add_facts(trial.evidence)
         self.campaign.finish_trial(trial_id, result)
@@ -230,6 +232,25 @@ class Boot:
                     raise BootFailed("layout", f"{step.argv[0]} ended with {outcome.returncode}: {words[-300:]}")
 
     @contextmanager
+    def explaining(self, instance: Instance) -> Iterator[None]:
+        """Let an error of the environment carry its console and its cause, which are gone once the boot is undone."""
+        try:
+            yield
+        except (BootFailed, EnvironmentDied) as error:
+            error.console = error.console or instance.console()
+            error.message += self.starved(instance)
+            raise
+
+    def starved(self, instance: Instance) -> str:
+        """Say, behind another reason, that the kernel killed for want of memory since the last call; "" when not."""
+        try:
+            killed = self.device.memory_kills(instance.footprint())
+        except (OSError, LookupError, PrimetimeError):  # what is dead cannot always be looked at
+            return ""
+        since, self.killed = killed - self.killed, killed
+        return f" (the kernel killed {since} of its processes: its memory limit was reached)" if since > 0 else ""
+
+    @contextmanager
     def phase(self, name: str) -> Iterator[None]:
         """Time a step of the boot."""
         t0 = self.device.now()
@@ -249,13 +270,3 @@ def required(instance: Instance, argv: tuple[str, ...]) -> None:
     outcome = instance.run(Command(argv, FILE_LIMIT_S))
     if outcome.returncode != 0:
         raise CommandFailed(argv, outcome.returncode, outcome.stderr)
-
-
-@contextmanager
-def keeping_console(instance: Instance) -> Iterator[None]:
-    """Let an error of the environment carry its console, which is gone once the boot is undone."""
-    try:
-        yield
-    except (BootFailed, EnvironmentDied) as error:
-        error.console = error.console or instance.console()
-        raise

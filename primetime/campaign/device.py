@@ -93,6 +93,10 @@ class Device(ABC):
         """Return the host memory that a footprint takes, in bytes (contract §9)."""
 
     @abstractmethod
+    def memory_kills(self, footprint: Footprint) -> int:
+        """Return how many processes of a footprint the kernel killed because its memory limit was reached."""
+
+    @abstractmethod
     def run_on_peer(self, step: Step) -> Outcome:
         """Run a step's program on the peer."""
 

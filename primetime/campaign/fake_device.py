@@ -21,6 +21,7 @@ class FakeDevice(Device):
         self.written = 0  # grows by `wear` with every boot
         self.wear = 0
         self.boots_of_host = 1
+        self.killed = 0  # processes of environments, for want of memory
         self.site = Site(data_dir="/data", logical_block=512, peer="198.18.1.2")
 
     def facts(self) -> tuple[Fact, ...]:
@@ -65,6 +66,9 @@ class FakeDevice(Device):
 
     def footprint_bytes(self, footprint: Footprint) -> int:  # noqa: ARG002 - a fake takes no memory
         return 0
+
+    def memory_kills(self, footprint: Footprint) -> int:  # noqa: ARG002 - a fake's footprint is empty
+        return self.killed
 
     def boot_id(self) -> str:
         return f"start {self.boots_of_host}"

@@ -249,6 +249,9 @@ class LinuxDevice(Device):
     def footprint_bytes(self, footprint: Footprint) -> int:
         return footprint_bytes(footprint)
 
+    def memory_kills(self, footprint: Footprint) -> int:
+        return sum(Cgroup(name).memory_kills() for name in footprint.cgroups)
+
     def environment_cpus(self) -> frozenset[int]:
         return frozenset(self.sets.environment)
 

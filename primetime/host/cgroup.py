@@ -146,6 +146,16 @@ class Cgroup:
             **{ours: int(stat.get(theirs, 0)) for ours, theirs in names.items()},
         }
 
+    def memory_kills(self) -> int:
+        """How many of its processes the kernel has killed because its memory limit was reached. 0 when it is gone.
+
+        Version 2 counts those of groups below it, too; version 1 each group's own, so that those are added.
+        """
+        if self.hierarchy.version == 2:
+            return oom_kills(self.file("memory", "memory.events"))
+        own = self.file("memory", "memory.oom_control")
+        return oom_kills(own) + sum(map(oom_kills, own.parent.glob("*/**/memory.oom_control")))
+
     def _memory_file(self, what: str) -> str:
         if self.hierarchy.version == 2:
             return f"memory.{what}"
@@ -189,6 +199,15 @@ class Cgroup:
             if time.monotonic() > deadline:
                 raise UndoFailed(f"cgroup {self.name} still has processes {sorted(self.pids())}")
             time.sleep(0.01)
+
+
+def oom_kills(path: Path) -> int:
+    """The count in memory.events or memory.oom_control; 0 where the group is gone, or a kernel before 4.13 has none."""
+    try:
+        rows = [line.split() for line in path.read_text(encoding="ascii").splitlines()]
+    except OSError:
+        return 0
+    return next((int(row[1]) for row in rows if row[:1] == ["oom_kill"]), 0)
 
 
 def remove_tree(directory: Path) -> None:

@@ -10,7 +10,7 @@ from primetime.campaign.device import BootStart
 from primetime.campaign.linux_device import LinuxDevice
 from primetime.campaign.trial import Booted, Trial
 from primetime.environments.base import Environment
-from primetime.model import Point, Recipe, Site, TrialStatus
+from primetime.model import Command, Point, Recipe, Site, TrialStatus
 from primetime.workloads import workload
 from primetime.workloads.base import Workload
 from tests.host.machine import Standing
@@ -43,3 +43,17 @@ def test_what_a_failing_tool_said_is_kept(
     assert result.status is TrialStatus.FAILED
     assert "ended with exit code" in result.reason
     assert any(words in content for content in result.raw.values()), (result.reason, result.raw)
+
+
+HOG = "x = bytearray(b'x') * (1 << 30)"
+
+
+@pytest.mark.parametrize("kind", ["native", "runc"])
+def test_what_the_kernel_killed_for_want_of_memory_is_counted(
+    kind: str, device: LinuxDevice, members: dict[str, Environment], unchanged: Standing
+) -> None:
+    with device.boot(members[kind], BootStart(NUMBER)) as instance:
+        assert device.memory_kills(instance.footprint()) == 0
+        outcome = instance.run(Command(("python3", "-I", "-S", "-c", HOG), 120.0))
+        assert outcome.returncode != 0
+        assert device.memory_kills(instance.footprint()) >= 1

@@ -94,6 +94,14 @@ def test_an_environment_that_dies_in_a_trial_keeps_its_finished_trials(path: Pat
     assert campaign.file.counts().failed == BLOCKS
 
 
+def test_what_the_kernel_killed_for_want_of_memory_is_the_cause(path: Path) -> None:
+    campaign = Campaign(path, made_study({"native": {}, "mortal": {"die_after": 2}}, points=3))
+    campaign.device.killed = 2
+    campaign.run()
+    reasons = {row["reason"] for row in campaign.file.rows("SELECT reason FROM boots WHERE status = 'failed'")}
+    assert reasons == {"it was told to die (the kernel killed 2 of its processes: its memory limit was reached)"}
+
+
 def test_what_cannot_run_here_is_skipped_with_the_reason(path: Path) -> None:
     campaign = Campaign(path, made_study({"native": {}, "other": {}}))
     campaign.run({"other": Usability("fake", Usable.NO, "there is no such thing here")})

@@ -7,7 +7,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from primetime.host.cgroup import find_hierarchy, parse_cpus
+from primetime.host.cgroup import Cgroup, Hierarchy, find_hierarchy, parse_cpus
 from primetime.host.mounts import parse_mounts
 
 RECORDED = Path(__file__).parents[2] / "recorded"
@@ -43,3 +43,18 @@ def test_cpu_lists_round_trip(cpus: set[int]) -> None:
 def test_cpu_ranges() -> None:
     assert parse_cpus("0-2,5\n") == {0, 1, 2, 5}
     assert parse_cpus("\n") == frozenset()
+
+
+def test_kills_for_want_of_memory_by_version(tmp_path: Path) -> None:
+    """Version 2 counts groups below; of version 1 they are added. A group that is gone has none."""
+    group = tmp_path / "primetime/b1"
+    (group / "shim/inner").mkdir(parents=True)
+    (group / "memory.events").write_text("low 0\nhigh 0\nmax 12\noom 3\noom_kill 2\noom_group_kill 0\n")
+    (group / "memory.oom_control").write_text("oom_kill_disable 0\nunder_oom 0\noom_kill 1\n")
+    (group / "shim/inner/memory.oom_control").write_text("oom_kill_disable 0\nunder_oom 0\noom_kill 4\n")
+    for version, kills in ((2, 2), (1, 5)):
+        hierarchy = Hierarchy(version, {"memory": tmp_path})
+        assert Cgroup("primetime/b1", hierarchy).memory_kills() == kills
+        assert Cgroup("primetime/b2", hierarchy).memory_kills() == 0
+    (group / "memory.oom_control").write_text("oom_kill_disable 0\nunder_oom 0\n")  # Linux 4.9
+    assert Cgroup("primetime/b1", Hierarchy(1, {"memory": tmp_path})).memory_kills() == 4
