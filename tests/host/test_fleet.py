@@ -25,7 +25,7 @@ from primetime.fleet.board import HOME, Board, open_board, python
 from primetime.fleet.carry_out import Attending, carry_out
 from primetime.fleet.fleet_file import load_fleet
 from primetime.fleet.pause import Pause
-from primetime.fleet.push import push_entry, push_file
+from primetime.fleet.push import clear_parts, part_of, push_entry, push_file
 from primetime.fleet.ssh import Ssh
 from primetime.host.ledger import Act
 from primetime.host.lock import device_lock
@@ -200,9 +200,28 @@ def test_files_are_pushed_by_hash_whole_or_not_at_all(served: sshd.Server, here:
         assert not push_entry(ssh, (), entry, far)
         (entry / "about.json").write_text('{"new": 1}')
         assert push_entry(ssh, (), entry, far)
+        (far_away := Path(part_of(far))).mkdir()  # of a push that was killed
+        (far_away / "half").touch()
+        clear_parts(ssh, (), (far.parent, there.parent))
     assert Path(there).read_bytes() == file.read_bytes()
     assert (Path(far) / "tree" / "link").readlink() == Path("nowhere")
     assert sorted(path.name for path in Path(far).parent.iterdir()) == ["entry"]
+
+
+def test_a_push_ends_with_its_controller(served: sshd.Server, here: Path) -> None:
+    """However that ends: else it goes on beside the next one."""
+    code = (
+        "import os, signal, sys, threading; from pathlib import Path\n"
+        "from primetime.fleet.fleet_file import load_fleet\nfrom primetime.fleet.ssh import Ssh\n"
+        "threading.Timer(2.0, os.kill, (os.getpid(), signal.SIGKILL)).start()\n"
+        "Ssh(load_fleet(Path('fleet.toml'))[0]).send(['cat', '/dev/zero'], ['dd', 'of=/dev/null'], 600.0)\n"
+    )
+    before = connections(served)
+    subprocess.run([sys.executable, "-c", code], cwd=here, env=ENVIRONMENT, timeout=60, check=False)
+    deadline = time.monotonic() + 20
+    while connections(served) != before and time.monotonic() < deadline:
+        time.sleep(PAUSE)
+    assert connections(served) == before
 
 
 def test_a_command_that_fails_there_says_why(served: sshd.Server, here: Path) -> None:
