@@ -7,7 +7,7 @@ import csv
 import json
 import sqlite3
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from importlib import import_module
 from itertools import islice
 from pathlib import Path
@@ -16,6 +16,7 @@ from primetime.errors import UserError
 from primetime.store.campaign_file import CampaignFile
 from primetime.store.database import give_to_user, make_directory
 from primetime.store.schema import VIEW_NAMES
+from primetime.store.trouble import decoding
 
 ROWS_AT_ONCE = 100_000
 PARQUET_INSTALL = "pip install 'primetime[parquet]'"
@@ -44,21 +45,22 @@ def export(campaign: Path, directory: Path, format_name: str) -> list[Path]:
 
 def _export_view(file: CampaignFile, view: str, path: Path, write: Write) -> Path:
     make_directory(path.parent)
-    cursor = file.cursor(f"SELECT * FROM {view}")
-    columns = [column[0] for column in cursor.description]
-    rows = map(_unpacked, cursor) if view == "raw" else (tuple(row) for row in cursor)
-    write(path, columns, rows)
+    found = file.found(f"SELECT * FROM {view}")
+    rows = _unpacked(file.path, found.rows) if view == "raw" else (tuple(row) for row in found.rows)
+    write(path, found.columns, rows)
     give_to_user(path)
     return path
 
 
-def _unpacked(row: sqlite3.Row) -> tuple[Cell, ...]:
-    """Return a row of `raw` as text: what is no UTF-8 becomes base64."""
-    content = zlib.decompress(row["content"])
-    try:
-        return row["trial"], row["name"], "utf-8", content.decode()
-    except UnicodeDecodeError:
-        return row["trial"], row["name"], "base64", base64.b64encode(content).decode()
+def _unpacked(campaign: Path, rows: Iterable[sqlite3.Row]) -> Rows:
+    """Yield rows of `raw` as text: what is no UTF-8 becomes base64."""
+    for row in rows:
+        with decoding(campaign):
+            content = zlib.decompress(row["content"])
+        try:
+            yield row["trial"], row["name"], "utf-8", content.decode()
+        except UnicodeDecodeError:
+            yield row["trial"], row["name"], "base64", base64.b64encode(content).decode()
 
 
 def _write_csv(path: Path, columns: list[str], rows: Rows) -> None:
@@ -88,11 +90,16 @@ def _write_parquet(path: Path, columns: list[str], rows: Rows) -> None:
     with parquet.ParquetWriter(path, schema) as writer:
         while chunk := list(islice(rows, ROWS_AT_ONCE)):
             cells = zip(*chunk, strict=True)
-            arrays = [
-                [None if cell is None else to(cell) for cell in column]
-                for to, column in zip(convert, cells, strict=True)
-            ]
+            arrays = [_converted(column, to) for to, column in zip(convert, cells, strict=True)]
             writer.write_table(pyarrow.table(dict(zip(columns, arrays, strict=True)), schema=schema))
+
+
+def _converted(column: tuple[Cell, ...], to: Callable[[Cell], Cell]) -> list[Cell]:
+    """Return a column's cells in its one type, which SQLite does not enforce."""
+    try:
+        return [None if cell is None else to(cell) for cell in column]
+    except (ValueError, OverflowError) as error:
+        raise UserError(f"the campaign is damaged ({error})", "--format csv takes its cells as they are") from error
 
 
 def _kind(view: str, column: str) -> str:
