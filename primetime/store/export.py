@@ -8,13 +8,14 @@ import json
 import sqlite3
 import zlib
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from importlib import import_module
 from itertools import islice
 from pathlib import Path
 
 from primetime.errors import UserError
 from primetime.store.campaign_file import CampaignFile
-from primetime.store.database import give_to_user, make_directory
+from primetime.store.database import give_to_user, is_there, make_directory
 from primetime.store.schema import VIEW_NAMES
 from primetime.store.trouble import decoding
 
@@ -34,13 +35,27 @@ def export(campaign: Path, directory: Path, format_name: str) -> list[Path]:
     with CampaignFile.open(campaign, write=False) as file:
         if format_name == "parquet":
             _need_pyarrow()
-        if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
+        made = not is_there(directory)
+        if not made and (not directory.is_dir() or any(directory.iterdir())):
             raise UserError(f"{directory} exists already and is not an empty directory", "give a new one with -o")
+        paths = {view: directory / f"{view}.{format_name}" for view in VIEW_NAMES}
         try:
-            return [_export_view(file, view, directory / f"{view}.{format_name}", write) for view in VIEW_NAMES]
-        except OSError as error:
+            return [_export_view(file, view, path, write) for view, path in paths.items()]
+        except BaseException as error:
+            _take_back(paths.values(), directory if made else None)
+            if not isinstance(error, OSError):
+                raise
             reason = (error.strerror or str(error)).lower()
             raise UserError(f"cannot write to {directory}: {reason}", "give a writable place with -o") from error
+
+
+def _take_back(paths: Iterable[Path], directory: Path | None) -> None:
+    """Remove what an export that failed has written: half of one is worse than none."""
+    with suppress(OSError):  # a place that is gone, or not writable any more
+        for path in paths:
+            path.unlink(missing_ok=True)
+        if directory is not None:
+            directory.rmdir()
 
 
 def _export_view(file: CampaignFile, view: str, path: Path, write: Write) -> Path:
