@@ -94,4 +94,8 @@ class UndoFailed(PrimetimeError):
 
 
 class Interrupted(PrimetimeError):
-    """The user or the system asked us to stop; the campaign can be resumed."""
+    """The user or the system asked us to stop; `hint` says how to go on, where there is something to go on with."""
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint

@@ -24,6 +24,8 @@ from primetime.model import (
     Usable,
 )
 from primetime.store import CampaignFile
+from primetime.store.query import figure
+from primetime.store.trouble import decoding
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,8 +207,8 @@ def _of_boot(trials: tuple[TrialRecord, ...]) -> TrialRecord:
 
 
 def load(path: Path) -> CampaignData:
-    """Read a campaign file, opened read-only. UserError when it cannot be read."""
-    with CampaignFile.open(path, write=False) as file:
+    """Read a campaign file, opened read-only. UserError when it cannot be read, or holds what nobody could mean."""
+    with CampaignFile.open(path, write=False) as file, decoding(path):
         metrics, values = _measurements(file)
         environments = [_environment(row) for row in file.environments()]
         points = [_point(row) for row in file.points()]
@@ -235,12 +237,12 @@ def _measurements(file: CampaignFile) -> tuple[dict[str, dict[str, Metric]], Val
     metrics: dict[str, dict[str, Metric]] = {}
     values: Values = {}
     # Millions of rows in a large campaign: one by one, and a metric's words are kept once.
-    for trial, point, name, value, unit, direction, kind in file.cursor(MEASURED):
+    for trial, point, name, value, unit, direction, kind in file.found(MEASURED).rows:
         known = metrics.setdefault(point, {})
         metric = known.get(name)
         if metric is None:
             metric = known[name] = Metric(name, unit, Direction(direction), MetricKind(kind))
-        values.setdefault(trial, {})[metric.name] = value
+        values.setdefault(trial, {})[metric.name] = figure(value)
     return metrics, values
 
 
@@ -257,7 +259,8 @@ def _environment(row: sqlite3.Row) -> EnvironmentRecord:
 
 
 def _point(row: sqlite3.Row) -> PointRecord:
-    point = Point(row["point"], row["workload"], json.loads(row["params"]), row["point_group"])
+    params = dict(json.loads(row["params"]).items())
+    point = Point(row["point"], row["workload"], params, row["point_group"])
     return PointRecord(point, row["primary_metric"])
 
 
@@ -269,8 +272,8 @@ def _boot(row: sqlite3.Row) -> BootRecord:
         role=Role(row["role"]),
         status=BootStatus(row["status"]),
         reason=row["reason"],
-        t0=row["t0"],
-        t1=row["t1"],
+        t0=figure(row["t0"]),
+        t1=None if row["t1"] is None else figure(row["t1"]),
         group=row["point_group"],
     )
 
@@ -287,7 +290,7 @@ def _trial(row: sqlite3.Row, values: Mapping[str, float]) -> TrialRecord:
         status=TrialStatus(row["status"]),
         reason=row["reason"],
         started_at=row["started_at"] or "",
-        duration_s=row["duration_s"],
+        duration_s=None if row["duration_s"] is None else figure(row["duration_s"]),
         values=values,
         ord=row["ord"],
     )

@@ -13,6 +13,8 @@ from primetime.analysis.energy import Clock, Energy, Meter, Sample, net_energy, 
 from primetime.intervals import interpolated
 from primetime.model import Direction, Metric, MetricKind, TrialStatus
 from primetime.store import CampaignFile
+from primetime.store.query import figure
+from primetime.store.trouble import decoding
 
 ENERGY = Metric("energy", "J", Direction.LOWER, MetricKind.COST)
 NET = Metric("energy_net", "J", Direction.LOWER, MetricKind.COST)
@@ -123,9 +125,9 @@ class BootReader:
         self.boot = boot
         self.clock = clock
         self.phases = file.rows("SELECT trial, phase, t0, t1 FROM phases WHERE boot = ?", boot)
-        samples: list[Sample] = [tuple(row) for row in file.rows(SERIES, boot, f"power.{meter.name}", channel)]
+        samples = samples_of(file, boot, f"power.{meter.name}", channel)
         self.samples = on_host_clock(samples, clock) if clock else samples
-        self.load: list[Sample] = [tuple(row) for row in file.rows(SERIES, boot, "load", "busy")]
+        self.load = samples_of(file, boot, "load", "busy")
 
     def energy(self, t0: float, t1: float) -> Energy | str:
         """A stretch's energy, or why there is none."""
@@ -161,6 +163,13 @@ class BootReader:
             found, busy = self.energy(t0, t1), self.busy(t0, t1)
         net = net_energy(found, bare) if isinstance(found, Energy) and isinstance(bare, Energy) else None
         return Metered(trial.trial, self.boot, trial.environment, trial.point, found, busy, net)
+
+
+def samples_of(file: CampaignFile, boot: int, instrument: str, channel: str) -> list[Sample]:
+    """Return a channel's samples in a boot, in the order of time."""
+    rows = file.rows(SERIES, boot, instrument, channel)
+    with decoding(file.path):
+        return [(figure(row["t"]), figure(row["value"])) for row in rows]
 
 
 def with_energy(data: CampaignData, power: Power) -> CampaignData:

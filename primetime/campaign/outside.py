@@ -7,14 +7,17 @@ is a gap: it costs the energy figures that it touches.
 
 from __future__ import annotations
 
+import sqlite3
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 
 from primetime.campaign.meter_clock import Series, aligned, boot_clock, note_clock
 from primetime.campaign.metering import AFTER, BEFORE
+from primetime.errors import UserError
 from primetime.instruments.power.controller_log import BoardClock, Session
 from primetime.instruments.power.recorder import LOAD, PREFIX
 from primetime.intervals import interpolated
@@ -43,16 +46,30 @@ class Placed:
 
 
 def merge(path: Path, sessions: Sequence[Session]) -> None:
-    """Put what controllers recorded into a campaign file that holds nothing of it yet; nothing for no sessions."""
+    """Put what controllers recorded into a campaign file that holds nothing of it yet; nothing for no sessions.
+
+    A place without room comes as SQLite says it: this is a controller's copy, which nobody resumes by its path.
+    """
     if not sessions:
         return
-    with CampaignFile.open(path, write=True) as campaign:
+    with sqlite_said(), CampaignFile.open(path, write=True) as campaign:
         facts: list[Fact] = []
         for name in dict.fromkeys(session.beginning.meter for session in sessions):
             own = [session for session in sessions if session.beginning.meter == name]
             facts += session_facts(name, own)
             merge_meter(campaign, name, own)
         campaign.add_facts(facts)
+
+
+@contextmanager
+def sqlite_said() -> Iterator[None]:
+    """Raise what SQLite raised where the store tells how to go on with a run of this device."""
+    try:
+        yield
+    except UserError as error:
+        if isinstance(error.__cause__, sqlite3.OperationalError):
+            raise error.__cause__ from None
+        raise
 
 
 def session_facts(name: str, sessions: Sequence[Session]) -> list[Fact]:

@@ -18,6 +18,7 @@ from primetime.campaign.runner import Run, Runner
 from primetime.campaign.signals import Interruption, interruptible
 from primetime.campaign.survey import survey
 from primetime.campaign.visits import Visits
+from primetime.campaign.whose import require_this_device, this_device
 from primetime.environments import environment
 from primetime.environments.base import BYPASSES, Attachment, Environment
 from primetime.errors import UndoFailed, UserError
@@ -29,6 +30,7 @@ from primetime.images.cache import Cache
 from primetime.images.guest import build_guest_images
 from primetime.model import CampaignState, Fact, Listener, Point, Scalar, StepStarted, Study, Usability, Usable
 from primetime.store import CampaignFile
+from primetime.store.campaign_file import require_seed
 from primetime.store.database import refuse_existing
 from primetime.workloads import workload
 
@@ -68,10 +70,11 @@ def begin(
     """Carry a study out in a new campaign file. UserError, Interrupted, UndoFailed."""
     require_root("run")
     refuse_existing(path)
+    require_seed(seed)
     with opened(study, listener) as session:
         require_usable(session.usability)
         chosen = secrets.randbits(SEED_BITS) if seed is None else seed
-        with CampaignFile.create(path, study, chosen, fleet.device if fleet else platform.node()) as campaign:
+        with CampaignFile.create(path, study, chosen, fleet.device if fleet else this_device()) as campaign:
             note_plan(campaign, fleet)
             return carry_out(as_run(campaign, session, listener, fleet), session.device, resumed=False)
 
@@ -86,6 +89,8 @@ def resume(path: Path, listener: Listener, fleet: FromFleet | None = None) -> Ca
         if campaign.state() is not CampaignState.RUNNING:
             put_right_if_idle(campaign.study().name, lambda words: listener(StepStarted(words)))
             return campaign.state()
+        if fleet is None:  # a controller has its own name for this device, and sends each the campaign that is its own
+            require_this_device(campaign)
         with opened(campaign.study(), listener) as session:
             require_usable(session.usability)
             note_plan(campaign, fleet)  # a stop may have come before it

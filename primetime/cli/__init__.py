@@ -37,14 +37,6 @@ MODULES = {"import": "import_"}  # a verb that is a word of Python's
 DONE, FAILED, USER_MISTAKE, INTERRUPTED = 0, 1, 2, 130
 
 
-GOES_ON = {
-    ("run",): "resume CAMPAIGN",
-    ("resume",): "resume CAMPAIGN",
-    ("fleet", "run"): "fleet resume",
-    ("fleet", "resume"): "fleet resume",
-}
-
-
 class Parser(argparse.ArgumentParser):
     """argparse whose mistakes look like ours."""
 
@@ -59,23 +51,57 @@ def main(argv: Sequence[str] | None = None) -> int:
         if isinstance(stream, TextIOWrapper):  # a terminal that knows no "×" still gets its table
             stream.reconfigure(errors="replace")
     try:
+        try:
+            return told(arguments)
+        finally:
+            if sys.stdout is not None:  # None: closed by who called us
+                sys.stdout.flush()
+    except BrokenPipeError:  # the reader of our output went away (head, less)
+        forget_output()
+        return DONE
+    except OSError as error:
+        if not output_fails():
+            raise
+        forget_output()
+        complain(f"its output cannot be written: {(error.strerror or str(error)).lower()}", "send it to another place")
+        return USER_MISTAKE
+
+
+def told(arguments: list[str]) -> int:
+    """Run one verb and tell what ended it early; return the exit code."""
+    try:
         return dispatch(arguments)
     except UserError as error:
-        print(f"primetime: {error.message}", file=sys.stderr)
-        if error.hint:
-            print(f"  hint: {error.hint}", file=sys.stderr)
+        complain(error.message, error.hint)
         return USER_MISTAKE
     except (Interrupted, KeyboardInterrupt) as error:
-        print(f"primetime: interrupted: {error}", file=sys.stderr)
-        for words in GOES_ON.keys() & {tuple(arguments[:1]), tuple(arguments[:2])}:
-            print(f"  hint: go on with: primetime {GOES_ON[words]}", file=sys.stderr)
+        words = f": {error}" if str(error) else ""
+        complain(f"interrupted{words}", error.hint if isinstance(error, Interrupted) else "")
         return INTERRUPTED
     except PrimetimeError as error:
-        print(f"primetime: {error.message}", file=sys.stderr)
+        complain(error.message)
         return FAILED
-    except BrokenPipeError:  # the reader of our output went away (head, less)
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return DONE
+
+
+def complain(message: str, hint: str = "") -> None:
+    """One sentence on stderr, and what to type."""
+    print(f"primetime: {message}", file=sys.stderr)
+    if hint:
+        print(f"  hint: {hint}", file=sys.stderr)
+
+
+def output_fails() -> bool:
+    """Whether stdout is what fails: then an empty line fails as well, and before a traceback it does no harm."""
+    try:
+        print(flush=True)
+    except OSError:
+        return True
+    return False
+
+
+def forget_output() -> None:
+    """Send what still waits for stdout nowhere, or Python would complain of it at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def dispatch(arguments: list[str]) -> int:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from primetime.cli import DONE, FAILED
-from primetime.errors import UserError
+from primetime.errors import Interrupted, UserError
 from primetime.store import CampaignFile
 
 
@@ -17,6 +19,16 @@ def finish(path: Path, quiet: bool) -> int:
     if not quiet:
         say(path)
     return FAILED if failed else DONE
+
+
+@contextmanager
+def resumable(path: Path) -> Iterator[None]:
+    """Let an interruption say how to go on with this campaign, once there is one."""
+    try:
+        yield
+    except (Interrupted, KeyboardInterrupt) as error:
+        hint = f"go on with: primetime resume {path}" if path.exists() else ""
+        raise Interrupted(str(error), hint) from error
 
 
 def say(path: Path) -> None:

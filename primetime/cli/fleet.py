@@ -53,8 +53,12 @@ def execute(options: argparse.Namespace) -> int:
         "resume": resume,
         "report": report,
     }
-    with interruptible():
-        return acts[options.act](devices, options)
+    try:
+        with interruptible():
+            return acts[options.act](devices, options)
+    except Interrupted as error:
+        hint = "go on with: primetime fleet resume" if options.act in ("run", "resume") else ""
+        raise Interrupted(error.message, hint) from error
 
 
 def chosen(path: Path, names: Sequence[str]) -> tuple[FleetDevice, ...]:

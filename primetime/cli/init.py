@@ -8,6 +8,7 @@ from pathlib import Path
 from primetime.cli import DONE
 from primetime.errors import UserError
 from primetime.store import give_to_user
+from primetime.store.database import require_text
 
 TEMPLATE = """\
 # A study: what to measure. Every key here may be left out, and has its default then, except environments and points.
@@ -75,6 +76,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def execute(options: argparse.Namespace) -> int:
     """Write it. UserError when something is there already."""
     path: Path = options.file
+    require_text(path)
     try:
         with path.open("x", encoding="utf-8") as file:
             file.write(TEMPLATE.format(file=path))

@@ -25,6 +25,7 @@ from primetime.host.facts import machine_emulation
 from primetime.instruments.power import meter, resolves
 from primetime.model import Block, Estimate, Slot, Study
 from primetime.store import CampaignFile
+from primetime.store.campaign_file import require_seed
 
 GIGABYTE = 1e9
 FILE_SYSTEM_SHARE = 0.9  # of a volume, for the largest file on its ext4
@@ -60,6 +61,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def execute(options: argparse.Namespace) -> int:
     """Print the plan."""
+    require_seed(options.seed)
     study = load_study(options.study, smoke=options.smoke)
     planned = plan(study, secrets.randbits(SEED_BITS) if options.seed is None else options.seed)
     predicted = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from primetime.store import give_to_user
 if TYPE_CHECKING:
     from primetime.analysis import Analysis
 
+SQLITE = b"SQLite format 3\0"  # what every such file begins with
 INSTALL = "pip install 'primetime[analysis]'"
 ANALYSIS_NEEDS = frozenset({"primetime.analysis", "primetime.report", "numpy", "scipy"})
 
@@ -75,14 +77,38 @@ def write_pages(analyses: list[Analysis], output: Path | None) -> list[Path]:
 
 
 def write_page(path: Path, page: str) -> Path:
-    """Write a page, owned by the user who called sudo. UserError when it cannot be written."""
+    """Write a page, owned by the user who called sudo. UserError when it cannot be written, or is a campaign's file."""
     try:
-        path.write_text(page, encoding="utf-8")
+        if holds_campaign(path):
+            raise UserError(f"{path} is an SQLite file, and no page is written over one", "give another name with -o")
+        write_whole(path, page.encode(errors="replace"))  # it names files, and a file's name may be no text
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise UserError(f"cannot write {path}: {reason}", "give a writable place with -o") from error
-    give_to_user(path)
     return path
+
+
+def holds_campaign(path: Path) -> bool:
+    """Whether a file is there that may be a campaign, by its first bytes."""
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return file.read(len(SQLITE)) == SQLITE
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file of the user's as a whole or not at all; what is no regular file (/dev/stdout, a pipe) takes it as it comes."""
+    if path.exists() and not path.is_file():
+        path.write_bytes(content)
+        return
+    whole = path.resolve()  # a link stays one
+    part = whole.with_name(f".{os.getpid()}.html.part")
+    try:
+        part.write_bytes(content)
+        give_to_user(part)
+        part.replace(whole)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 @contextmanager

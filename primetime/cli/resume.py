@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from primetime.campaign.session import resume
-from primetime.cli.ending import finish
+from primetime.cli.ending import finish, resumable
 from primetime.cli.listeners import JsonListener, TerminalListener
 
 
@@ -18,5 +18,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def execute(options: argparse.Namespace) -> int:
     """Carry the campaign to its end; one that has ended is put right where it left something behind, and told again."""
-    resume(options.campaign, JsonListener() if options.json else TerminalListener())
+    with resumable(options.campaign):
+        resume(options.campaign, JsonListener() if options.json else TerminalListener())
     return finish(options.campaign, quiet=options.json)

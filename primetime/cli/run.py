@@ -7,7 +7,7 @@ from pathlib import Path
 
 from primetime.campaign.session import begin, default_path
 from primetime.campaign.study_file import load_study
-from primetime.cli.ending import finish
+from primetime.cli.ending import finish, resumable
 from primetime.cli.listeners import JsonListener, TerminalListener
 
 
@@ -24,5 +24,6 @@ def execute(options: argparse.Namespace) -> int:
     """Run the study; end with the table where analysis is installed, else with the report command."""
     study = load_study(options.study, smoke=options.smoke)
     path = options.output or default_path(study)
-    begin(study, path, options.seed, JsonListener() if options.json else TerminalListener())
+    with resumable(path):
+        begin(study, path, options.seed, JsonListener() if options.json else TerminalListener())
     return finish(path, quiet=options.json)

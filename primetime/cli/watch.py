@@ -6,6 +6,7 @@ import argparse
 import time
 from pathlib import Path
 
+from primetime.campaign.whose import going_on_elsewhere, is_of_this_device
 from primetime.cli import DONE
 from primetime.cli.listeners import duration
 from primetime.host.lock import measuring
@@ -35,12 +36,19 @@ def execute(options: argparse.Namespace) -> int:
             state = campaign.state()
             left_alone = state is CampaignState.RUNNING and not measuring()
             print_standing(campaign, state, left_alone)
-        if left_alone:
-            print(f"nobody measures here: go on with: primetime resume {options.campaign}")
-            return DONE
+            if left_alone:
+                print(f"nobody measures here: {going_on(campaign)}")
+                return DONE
         if options.once or state is not CampaignState.RUNNING:
             return DONE
         time.sleep(INTERVAL_S)
+
+
+def going_on(campaign: CampaignFile) -> str:
+    """What to do with a campaign that nobody measures here."""
+    if is_of_this_device(campaign):
+        return f"go on with: primetime resume {campaign.path}"
+    return f"it is another device's; {going_on_elsewhere(campaign)}"
 
 
 def print_ended(campaign: CampaignFile, seen: int) -> int:

@@ -44,8 +44,7 @@ class CampaignFile(CampaignReading):
     @classmethod
     def create(cls, path: Path, study: Study, seed: int, device: str) -> Self:
         """Begin a campaign in a new file. UserError when the file exists or cannot be written."""
-        if not -(2**63) <= seed < 2**63:
-            raise UserError(f"the seed {seed} does not fit in 64 bits", "give a smaller --seed")
+        require_seed(seed)
         record = (
             *(str(uuid.uuid4()), study.name, device, study.text, study_to_json(study), seed),
             *(CampaignState.RUNNING, _now(), __version__, int(study.quick), int(study.smoke), study.baseline),
@@ -230,6 +229,12 @@ class CampaignFile(CampaignReading):
                 "UPDATE trial SET status = ?, reason = ? WHERE slot = ? AND status = ?",
                 (status, reason, slot_id, TrialStatus.PLANNED),
             )
+
+
+def require_seed(seed: int | None) -> None:
+    """UserError for a seed that no campaign file can hold."""
+    if seed is not None and not -(2**63) <= seed < 2**63:
+        raise UserError(f"the seed {seed} does not fit in 64 bits", "give a smaller --seed")
 
 
 def _packed(raw: Mapping[str, bytes]) -> list[tuple[str, str, bytes]]:

@@ -7,15 +7,17 @@ import csv
 import json
 import sqlite3
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from importlib import import_module
 from itertools import islice
 from pathlib import Path
 
 from primetime.errors import UserError
 from primetime.store.campaign_file import CampaignFile
-from primetime.store.database import give_to_user, make_directory
+from primetime.store.database import give_to_user, is_there, make_directory
 from primetime.store.schema import VIEW_NAMES
+from primetime.store.trouble import decoding
 
 ROWS_AT_ONCE = 100_000
 PARQUET_INSTALL = "pip install 'primetime[parquet]'"
@@ -33,32 +35,47 @@ def export(campaign: Path, directory: Path, format_name: str) -> list[Path]:
     with CampaignFile.open(campaign, write=False) as file:
         if format_name == "parquet":
             _need_pyarrow()
-        if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
+        made = not is_there(directory)
+        if not made and (not directory.is_dir() or any(directory.iterdir())):
             raise UserError(f"{directory} exists already and is not an empty directory", "give a new one with -o")
+        paths = {view: directory / f"{view}.{format_name}" for view in VIEW_NAMES}
         try:
-            return [_export_view(file, view, directory / f"{view}.{format_name}", write) for view in VIEW_NAMES]
-        except OSError as error:
+            return [_export_view(file, view, path, write) for view, path in paths.items()]
+        except BaseException as error:
+            _take_back(paths.values(), directory if made else None)
+            if not isinstance(error, OSError):
+                raise
             reason = (error.strerror or str(error)).lower()
             raise UserError(f"cannot write to {directory}: {reason}", "give a writable place with -o") from error
 
 
+def _take_back(paths: Iterable[Path], directory: Path | None) -> None:
+    """Remove what an export that failed has written: half of one is worse than none."""
+    with suppress(OSError):  # a place that is gone, or not writable any more
+        for path in paths:
+            path.unlink(missing_ok=True)
+        if directory is not None:
+            directory.rmdir()
+
+
 def _export_view(file: CampaignFile, view: str, path: Path, write: Write) -> Path:
     make_directory(path.parent)
-    cursor = file.cursor(f"SELECT * FROM {view}")
-    columns = [column[0] for column in cursor.description]
-    rows = map(_unpacked, cursor) if view == "raw" else (tuple(row) for row in cursor)
-    write(path, columns, rows)
+    found = file.found(f"SELECT * FROM {view}")
+    rows = _unpacked(file.path, found.rows) if view == "raw" else (tuple(row) for row in found.rows)
+    write(path, found.columns, rows)
     give_to_user(path)
     return path
 
 
-def _unpacked(row: sqlite3.Row) -> tuple[Cell, ...]:
-    """Return a row of `raw` as text: what is no UTF-8 becomes base64."""
-    content = zlib.decompress(row["content"])
-    try:
-        return row["trial"], row["name"], "utf-8", content.decode()
-    except UnicodeDecodeError:
-        return row["trial"], row["name"], "base64", base64.b64encode(content).decode()
+def _unpacked(campaign: Path, rows: Iterable[sqlite3.Row]) -> Rows:
+    """Yield rows of `raw` as text: what is no UTF-8 becomes base64."""
+    for row in rows:
+        with decoding(campaign):
+            content = zlib.decompress(row["content"])
+        try:
+            yield row["trial"], row["name"], "utf-8", content.decode()
+        except UnicodeDecodeError:
+            yield row["trial"], row["name"], "base64", base64.b64encode(content).decode()
 
 
 def _write_csv(path: Path, columns: list[str], rows: Rows) -> None:
@@ -88,11 +105,16 @@ def _write_parquet(path: Path, columns: list[str], rows: Rows) -> None:
     with parquet.ParquetWriter(path, schema) as writer:
         while chunk := list(islice(rows, ROWS_AT_ONCE)):
             cells = zip(*chunk, strict=True)
-            arrays = [
-                [None if cell is None else to(cell) for cell in column]
-                for to, column in zip(convert, cells, strict=True)
-            ]
+            arrays = [_converted(column, to) for to, column in zip(convert, cells, strict=True)]
             writer.write_table(pyarrow.table(dict(zip(columns, arrays, strict=True)), schema=schema))
+
+
+def _converted(column: tuple[Cell, ...], to: Callable[[Cell], Cell]) -> list[Cell]:
+    """Return a column's cells in its one type, which SQLite does not enforce."""
+    try:
+        return [None if cell is None else to(cell) for cell in column]
+    except (ValueError, OverflowError) as error:
+        raise UserError(f"the campaign is damaged ({error})", "--format csv takes its cells as they are") from error
 
 
 def _kind(view: str, column: str) -> str:

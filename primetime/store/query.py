@@ -9,10 +9,22 @@ import zlib
 from statistics import fmean
 from typing import Any
 
-from primetime.model import BootStatus, CampaignState, Fact, Point, Role, Slot, Study, TrialStatus, talks_to_peer
+from primetime.model import (
+    BootStatus,
+    CampaignState,
+    Fact,
+    Point,
+    Role,
+    Scalar,
+    Slot,
+    Study,
+    TrialStatus,
+    talks_to_peer,
+)
 from primetime.store.database import Database
 from primetime.store.records import Counts, OpenSlot
 from primetime.store.resolved import study_from_json
+from primetime.store.trouble import decoding
 
 RAW_ENCODING = "zlib"
 BUSY_BOOTS = """
@@ -34,20 +46,24 @@ class CampaignReading(Database):
 
     def study(self) -> Study:
         """Return the study as it was resolved when the campaign began."""
-        return study_from_json(self.campaign()["resolved"])
+        with decoding(self.path):
+            return study_from_json(self.campaign()["resolved"])
 
     def seed(self) -> int:
         """Return the campaign's seed."""
-        return int(self.campaign()["seed"])
+        with decoding(self.path):
+            return int(self.campaign()["seed"])
 
     def state(self) -> CampaignState:
         """Return whether the campaign runs, or why it stopped."""
-        return CampaignState(self.campaign()["state"])
+        with decoding(self.path):
+            return CampaignState(self.campaign()["state"])
 
     def facts(self, scope: str | None = None) -> list[Fact]:
         """Return facts in the order they came; one that changed (after a reboot, say) stands there with each value."""
         found = self.rows("SELECT * FROM fact WHERE ? IS NULL OR scope = ? ORDER BY id", scope, scope)
-        return [Fact(row["name"], json.loads(row["value"]), row["scope"], row["scope_id"]) for row in found]
+        with decoding(self.path):
+            return [Fact(row["name"], _scalar(row["value"]), row["scope"], row["scope_id"]) for row in found]
 
     def blocks(self) -> list[int]:
         """Return the indices of the blocks that are planned, in order."""
@@ -66,7 +82,9 @@ class CampaignReading(Database):
     def open_slot(self, slot_id: int) -> OpenSlot:
         """Return one slot with what is left of it, which may be nothing."""
         row = self.rows("SELECT * FROM slot WHERE slot = ?", slot_id)[0]
-        return OpenSlot(slot_id, _slot(row), self._attempts(slot_id), self._remaining(slot_id))
+        with decoding(self.path):
+            slot = _slot(row)
+        return OpenSlot(slot_id, slot, self._attempts(slot_id), self._remaining(slot_id))
 
     def running_trials(self, boot: int) -> list[int]:
         """Return the trials under way in a boot."""
@@ -127,15 +145,20 @@ class CampaignReading(Database):
     def points_over_control(self) -> frozenset[str]:
         """Return the points whose own packets go over the control interface: there no visitor can be told from them."""
         told = self.rows(OVER_CONTROL)
-        if not told or not json.loads(told[0]["value"]):
+        with decoding(self.path):
+            over = bool(told) and json.loads(told[0]["value"])
+        if not over:
             return frozenset()
-        points = (Point(row["point"], row["workload"], json.loads(row["params"])) for row in self.points())
+        rows = self.points()
+        with decoding(self.path):
+            points = [Point(row["point"], row["workload"], json.loads(row["params"])) for row in rows]
         return frozenset(point.name for point in points if talks_to_peer(point))
 
     def raw(self, trial: int) -> dict[str, bytes]:
         """Return a trial's raw output by name, unpacked."""
         found = self.rows("SELECT name, content FROM raw WHERE trial = ?", trial)
-        return {row["name"]: zlib.decompress(row["content"]) for row in found}
+        with decoding(self.path):
+            return {row["name"]: zlib.decompress(row["content"]) for row in found}
 
     def environments(self) -> list[sqlite3.Row]:
         """Return every environment with what the survey said of it, in the order they were added."""
@@ -172,7 +195,8 @@ class CampaignReading(Database):
         for row in found:
             if row["trial"] not in ruled_out:
                 values.setdefault(row["block"], []).append(row["value"])
-        return {block: math.log(fmean(those)) for block, those in values.items()}
+        with decoding(self.path):
+            return {block: math.log(fmean(map(figure, those))) for block, those in values.items()}
 
     def _attempts(self, slot: int) -> int:
         found = self.rows("SELECT count(*) FROM boot WHERE slot = ? AND status <> ?", slot, BootStatus.INTERRUPTED)
@@ -183,6 +207,20 @@ class CampaignReading(Database):
             "SELECT trial, point FROM trial WHERE slot = ? AND status = ? ORDER BY ord", slot, TrialStatus.PLANNED
         )
         return tuple((row["trial"], row["point"]) for row in found)
+
+
+def figure(value: float) -> float:
+    """Return a figure or a time as it was written. TypeError, ValueError for text, nothing, and what is not finite."""
+    if not math.isfinite(value):
+        raise ValueError(f"{value} where a figure belongs")
+    return value
+
+
+def _scalar(text: str) -> Scalar | None:
+    value = json.loads(text)
+    if value is None or isinstance(value, str | int | float):
+        return value
+    raise TypeError(f"{text} where a plain value belongs")
 
 
 def _slot(row: sqlite3.Row) -> Slot:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import random
+import sqlite3
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from full_disk import no_file_over
 from made_campaign import RATE, Making, study_of
 
 from primetime.analysis.energy import Energy
@@ -174,3 +176,10 @@ def phases(path: Path, name: str) -> list[dict[str, float]]:
     """The phases of a campaign of one name."""
     with CampaignFile.open(path, write=False) as file:
         return [dict(row) for row in file.rows("SELECT boot, t0, t1 FROM phases WHERE phase = ?", name)]
+
+
+def test_a_copy_that_finds_no_room_is_told_as_the_controllers(tmp_path: Path) -> None:
+    path = tmp_path / "full.sqlite"
+    truth = board_campaign(path)
+    with no_file_over(path.stat().st_size), pytest.raises(sqlite3.OperationalError):  # not "primetime resume" of a copy
+        merge(path, [session(truth, (1000.0, 1400.0))])

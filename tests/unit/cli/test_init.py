@@ -42,3 +42,9 @@ def test_it_never_overwrites(tmp_path: Path, capsys: pytest.CaptureFixture[str])
 def test_a_place_that_is_not_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["init", str(tmp_path / "no" / "mine.toml")]) == USER_MISTAKE
     assert "No such file or directory" in capsys.readouterr().err
+
+
+def test_a_name_that_is_no_text_leaves_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["init", str(tmp_path / "\udcff.toml")]) == USER_MISTAKE
+    assert "is not UTF-8" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import subprocess
 import sys
 from html.parser import HTMLParser
@@ -11,6 +12,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from full_disk import no_file_over
 from hypothesis import given
 from hypothesis import strategies as st
 from made_campaign import READ, REQUESTS, Making, make_campaign, rich
@@ -25,6 +27,7 @@ from primetime.report.axis import ratio_axis, value_axis
 from primetime.report.html import html_report
 from primetime.report.markup import Markup, join, tag
 from primetime.report.terminal import WIDTH, render_analysis
+from primetime.store.export import export
 
 COMPARISON = {
     "environment", "baseline", "workload", "point", "metric", "kind", "primary", "unit", "direction", "value",
@@ -269,3 +272,63 @@ def test_a_table_that_is_too_wide_leaves_out_what_is_said_elsewhere(made: Path) 
     assert "CPU s/GB" not in narrow
     assert "outside" not in next(line for line in wide.splitlines() if "ratio [95 %]" in line), "nobody measured it"
     assert max(map(len, narrow.splitlines())) <= 80
+
+
+@pytest.mark.parametrize("name", ["same.sqlite", "other.sqlite", "link.html"])
+def test_no_page_is_written_over_a_campaign(made: Path, tmp_path: Path, name: str) -> None:
+    for one in ("same.sqlite", "other.sqlite"):
+        shutil.copy(made, tmp_path / one)
+    (tmp_path / "link.html").symlink_to(tmp_path / "other.sqlite")
+    with pytest.raises(UserError, match="no page is written over one") as refused:
+        run_report(tmp_path / "same.sqlite", "-o", tmp_path / name)
+    assert refused.value.hint
+    for one in ("same.sqlite", "other.sqlite"):
+        assert (tmp_path / one).read_bytes() == made.read_bytes()
+
+
+def test_a_campaign_that_is_called_a_page_is_not_lost_to_its_own(made: Path, tmp_path: Path) -> None:
+    campaign = Path(shutil.copy(made, tmp_path / "odd.html"))
+    with pytest.raises(UserError, match="no page is written over one"):
+        run_report(campaign)
+    assert campaign.read_bytes() == made.read_bytes()
+
+
+def test_a_page_goes_through_a_link_and_into_a_device(made: Path, tmp_path: Path) -> None:
+    (tmp_path / "link.html").symlink_to(tmp_path / "page.html")
+    (tmp_path / "page.html").write_text("an older one")
+    run_report(made, "-o", tmp_path / "link.html")
+    assert (tmp_path / "link.html").is_symlink()
+    assert (tmp_path / "page.html").read_text(encoding="utf-8").lower().startswith("<!doctype html>")
+    run_report(made, "-o", "/dev/null")
+    assert Path("/dev/null").is_char_device()
+
+
+@pytest.mark.parametrize("before", ["an older one", None])
+def test_a_full_disk_leaves_no_half_page(made: Path, tmp_path: Path, before: str | None) -> None:
+    page = tmp_path / "page.html"
+    if before is not None:
+        page.write_text(before)
+    analyses = [analyse(made)]
+    with no_file_over(8192), pytest.raises(UserError, match="cannot write"):
+        report_verb.write_pages(analyses, page)
+    assert {one.name: one.read_text() for one in tmp_path.iterdir()} == ({page.name: before} if before else {})
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_a_full_disk_leaves_no_half_export(made: Path, tmp_path: Path, there: bool) -> None:
+    directory = tmp_path / "out"
+    if there:
+        directory.mkdir()
+    with no_file_over(8192), pytest.raises(UserError, match="cannot write to"):
+        export(made, directory, "csv")
+    assert list(tmp_path.rglob("*")) == ([directory] if there else [])
+
+
+def test_a_campaign_whose_name_is_no_text_is_reported(made: Path, tmp_path: Path) -> None:
+    campaign = Path(shutil.copy(made, tmp_path / "y\udcff.sqlite"))
+    assert run_report(campaign, "-o", tmp_path / "page.html") == DONE
+
+
+def test_an_export_to_a_name_that_no_directory_can_have(made: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="file name too long"):
+        export(made, tmp_path / ("x" * 300), "csv")

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from contextlib import closing
 from pathlib import Path
 
 import pytest
+from full_disk import no_file_over
 from made_campaign import Making, make_campaign
 
 from primetime.errors import UserError
 from primetime.store import CampaignFile
+from primetime.store.database import refuse_existing
 from primetime.store.schema import FORMAT_VERSION
 
 SMALL = Making(blocks=1)
@@ -76,3 +79,42 @@ def test_a_place_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(UserError, match="cannot write"):
         make_campaign(tmp_path / "file" / "made.sqlite", SMALL)
+
+
+@pytest.mark.parametrize("name", ["/dev/null", "pipe"])
+def test_what_is_no_regular_file(tmp_path: Path, name: str) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    error = refused(tmp_path / name)
+    assert "is not a regular file" in error.message
+    assert "rm" not in error.hint
+
+
+def test_a_name_that_no_file_can_have(tmp_path: Path) -> None:
+    path = tmp_path / f"{'x' * 300}.sqlite"
+    assert "file name too long" in refused(path).message
+    with pytest.raises(UserError, match="file name too long"):
+        refuse_existing(path)
+    with pytest.raises(UserError, match="file name too long"):
+        make_campaign(path, SMALL)
+
+
+def test_a_path_that_is_too_long_for_sqlite_leaves_nothing(tmp_path: Path) -> None:
+    path = tmp_path.joinpath(*["x" * 200] * 3, "made.sqlite")
+    with pytest.raises(UserError, match="cannot write"):
+        make_campaign(path, SMALL)
+    assert not path.exists()
+
+
+def test_a_name_that_is_no_text_leaves_nothing(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="is not UTF-8"):
+        make_campaign(tmp_path / "y\udcff.sqlite", SMALL)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_campaign_that_cannot_be_begun_leaves_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "made.sqlite"
+    with pytest.raises(UnicodeEncodeError):  # of the caller's making: a bug, but no reason to leave an empty file
+        make_campaign(path, Making(blocks=1, name="y\udcff"))
+    with no_file_over(8192), pytest.raises(UserError, match="cannot write"):
+        make_campaign(path, SMALL)
+    assert list(tmp_path.iterdir()) == []
