@@ -13,7 +13,7 @@ from primetime.cli import DONE, FAILED
 from primetime.errors import UserError
 from primetime.images.cache import Cache, file_hash
 from primetime.images.tool_lock import LockedTool, chosen, for_machine, locked_tools
-from primetime.images.tools import Installing, damaged, entry_path, find_tool, install, installed
+from primetime.images.tools import Installing, damaged, entry_path, find_tool, install, installed, standing
 
 MIB = 1 << 20
 
@@ -58,9 +58,8 @@ def show(tools: Sequence[LockedTool], options: argparse.Namespace) -> int:
 def described(tool: LockedTool, cache: Cache) -> dict[str, Any]:
     """One entry as JSON would have it. `programs`: name → what is used for it here, None where nothing is."""
     programs = {program: used(program, cache) for program in tool.programs}
-    state = "installed" if installed(tool, cache) else "not installed"
     about = {"name": tool.name, "version": tool.version, "architecture": tool.architecture, "url": tool.url}
-    return {**about, "size": tool.size, "sha256": tool.sha256, "state": state, "programs": programs}
+    return {**about, "size": tool.size, "sha256": tool.sha256, "state": standing(tool, cache), "programs": programs}
 
 
 def used(program: str, cache: Cache) -> dict[str, str] | None:

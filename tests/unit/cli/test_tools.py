@@ -10,6 +10,9 @@ from pathlib import Path
 import pytest
 
 from primetime.cli import DONE, FAILED, USER_MISTAKE, main
+from primetime.images.cache import Cache
+from primetime.images.tool_lock import for_machine, locked_tools
+from primetime.images.tools import entry_path
 from tests.unit.images.archive_server import serving
 
 PROGRAM = b"#!/bin/sh\n" + bytes(range(256)) * 50
@@ -59,6 +62,30 @@ def test_install_list_verify(tmp_path: Path, cache: Path, capsys: pytest.Capture
     assert main(["tools", "list", *lock, "--json"]) == DONE
     rows = json.loads(capsys.readouterr().out)["tools"]
     assert [(row["name"], row["state"]) for row in rows] == [("pt-known", "installed"), ("pt-unknown", "installed")]
+
+
+def test_a_damaged_entry_is_said_by_every_action(
+    tmp_path: Path, cache: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lock = ["--lock", str(lock_file(tmp_path / "l", "http://192.0.2.1", hashlib.sha256(PROGRAM).hexdigest()))]
+    (tmp_path / "known").write_bytes(PROGRAM)
+    assert main(["tools", "install", "pt-known", "--from", str(tmp_path), *lock]) == DONE
+    [entry] = cache.glob("tool-pt-known-*[!k]")
+    (entry / "about.json").write_text("{")
+    assert main(["tools", "verify", *lock]) == FAILED
+    assert f"changed: about.json; remove {entry}" in capsys.readouterr().out
+    assert main(["tools", "list", *lock]) == DONE
+    assert f"damaged: remove {entry}" in capsys.readouterr().out
+    assert main(["tools", "install", "pt-known", "--from", str(tmp_path), *lock]) == USER_MISTAKE
+
+
+def test_a_program_that_is_gone_from_the_cache_is_a_sentence(
+    tmp_path: Path, cache: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    [tool] = [one for one in for_machine(locked_tools()) if one.name == "cloud-hypervisor"]
+    entry_path(tool, Cache()).mkdir(parents=True)
+    assert main(["tools", "list", "cloud-hypervisor"]) == DONE
+    assert "is gone" in capsys.readouterr().out
 
 
 def test_verify_looks_at_archives_before_anything_is_installed(

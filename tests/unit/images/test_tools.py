@@ -20,7 +20,16 @@ from primetime.errors import UserError
 from primetime.images.cache import Cache
 from primetime.images.download import copy
 from primetime.images.tool_lock import LockedTool, chosen, for_machine, locked_tools
-from primetime.images.tools import Installing, check_machine, damaged, entry_path, find_tool, install, installed
+from primetime.images.tools import (
+    Installing,
+    check_machine,
+    damaged,
+    entry_path,
+    find_tool,
+    install,
+    installed,
+    standing,
+)
 from tests.unit.images.archive_server import Served, serving
 
 HERE = platform.machine()
@@ -95,6 +104,22 @@ def test_a_changed_file_is_noticed(cache: Cache) -> None:
     (entry / "tree/release/thing").write_bytes(b"other")
     (entry / "tree/new").write_bytes(b"")
     assert list(damaged(entry)) == ["new", "release/thing"]
+
+
+@pytest.mark.parametrize("content", [None, "", "[]", '{"files": []}'])
+def test_an_entry_without_its_list_is_damaged(cache: Cache, content: str | None) -> None:
+    with serving({NAME: ARCHIVE}) as served:
+        tool = locked(served)
+        entry = install(tool, cache, how())
+        assert standing(tool, cache) == "installed"
+        (entry / "about.json").unlink()
+        if content is not None:
+            (entry / "about.json").write_text(content)
+        assert list(damaged(entry)) == ["about.json"]
+        assert standing(tool, cache) == f"damaged: remove {entry}"
+        with pytest.raises(UserError, match="is damaged") as error:
+            install(tool, cache, how())
+    assert str(entry) in error.value.hint
 
 
 def test_a_cut_download_goes_on_where_it_stopped(cache: Cache) -> None:
