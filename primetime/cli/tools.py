@@ -90,8 +90,13 @@ def accepts(tool: LockedTool, digest: str, accepted: frozenset[str]) -> bool:
 
 
 def verify(tools: Sequence[LockedTool], options: argparse.Namespace) -> int:
-    """Hash what is installed, or with --from the archives there, and compare. Failed when something differs."""
+    """Hash what is installed, or with --from the archives there, and compare. Failed when something differs.
+
+    UserError when there is nothing that could be compared: silence would pass for a good archive.
+    """
     cache = Cache()
+    if options.directory:
+        require_archives(tools, options.directory)
     complaints = [
         line
         for tool in tools
@@ -100,6 +105,19 @@ def verify(tools: Sequence[LockedTool], options: argparse.Namespace) -> int:
         )
     ]
     return FAILED if complaints else DONE
+
+
+def require_archives(tools: Sequence[LockedTool], directory: Path) -> None:
+    """UserError unless `directory` has an archive of one of the tools, and nothing else under an archive's name."""
+    if not directory.is_dir():
+        raise UserError(f"{directory} is no directory", "primetime tools verify --from DIR, where the archives lie")
+    there = [directory / tool.archive for tool in tools if (directory / tool.archive).exists()]
+    for path in there:
+        if not path.is_file():
+            raise UserError(f"{path} is no regular file", f"put the archive in its place: {path.name}")
+    if not there:
+        known = ", ".join(tool.archive for tool in tools) or "none"
+        raise UserError(f"{directory} has none of the archives", f"for this architecture they are called: {known}")
 
 
 def entry_complaints(tool: LockedTool, cache: Cache) -> list[str]:

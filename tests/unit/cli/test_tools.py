@@ -94,8 +94,9 @@ def test_verify_looks_at_archives_before_anything_is_installed(
     lock = ["--lock", str(lock_file(tmp_path / "l", "http://192.0.2.1", hashlib.sha256(PROGRAM).hexdigest()))]
     shelf = tmp_path / "shelf"
     shelf.mkdir()
-    assert main(["tools", "verify", "--from", str(shelf), *lock]) == DONE
     (shelf / "known").write_bytes(PROGRAM)
+    assert main(["tools", "verify", "--from", str(shelf), *lock]) == DONE
+    assert "unknown: not there" in capsys.readouterr().out
     (shelf / "unknown").write_bytes(PROGRAM)
     assert main(["tools", "verify", "--from", str(shelf), *lock]) == DONE
     said = capsys.readouterr().out
@@ -104,6 +105,21 @@ def test_verify_looks_at_archives_before_anything_is_installed(
     (shelf / "known").write_bytes(PROGRAM[:-1])
     assert main(["tools", "verify", "--from", str(shelf), *lock]) == FAILED
     assert not cache.exists()
+
+
+def test_verify_of_nothing_is_a_mistake(tmp_path: Path, cache: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    lock = ["--lock", str(lock_file(tmp_path / "l", "http://192.0.2.1", "0" * 64))]
+    shelf = tmp_path / "shelf"
+    assert main(["tools", "verify", "--from", str(shelf), *lock]) == USER_MISTAKE
+    assert f"{shelf} is no directory" in capsys.readouterr().err
+    shelf.mkdir()
+    assert main(["tools", "verify", "--from", str(shelf), *lock]) == USER_MISTAKE
+    said = capsys.readouterr().err
+    assert "has none of the archives" in said
+    assert "known, unknown" in said
+    (shelf / "known").mkdir()
+    assert main(["tools", "verify", "--from", str(shelf), *lock]) == USER_MISTAKE
+    assert "is no regular file" in capsys.readouterr().err
 
 
 def test_the_packages_own_list_is_shown_in_words(cache: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -285,7 +285,23 @@ def test_a_name_that_is_not_locked_is_refused() -> None:
         (('url = "http', 'url = "file'), "must begin with"),
         (('sha256 = "', 'sha256 = "zz'), "64 hexadecimal"),
         (('version = "1"', ""), "version"),
-        (("[[tool]]", "[[tools]]"), "'tool'"),
+        (("[[tool]]", "[[tools]]"), r"it has no \[\[tool\]\]"),
+        (("[[tool]]", "[tool]"), r"it has no \[\[tool\]\]"),
+        (('url = "http://a/b.tgz"', "url = 5"), "url must be a word"),
+        (("size = 1", 'size = "big"'), "size must be a number"),
+        (("size = 1", "size = -1"), "size must be a number"),
+        (("size = 1", "size = true"), "size must be a number"),
+        (("size = 1", f"size = {'9' * 5000}"), "is no lock file"),
+        (("size = 1", f"size = {'[' * 5000}"), "is no lock file"),
+        (('name = "a"', 'name = "../a"'), "name cannot be"),
+        (('name = "a"', "name = []"), "name must be a word"),
+        (('form = "tgz"', "form = []"), "form must be a word"),
+        (('programs.a = "a"', ""), "programs must be a table"),
+        (('programs.a = "a"', 'programs = "a"'), "programs must be a table"),
+        (('programs.a = "a"', "programs.a = 1"), "is no path in the archive"),
+        (('programs.a = "a"', 'programs.a = "../a"'), "is no path in the archive"),
+        (('programs.a = "a"', 'programs.a = "/a"'), "is no path in the archive"),
+        (('form = "tgz"', 'form = "program"\nprograms.b = "b"'), "exactly one program"),
     ],
 )
 def test_a_lock_file_with_a_mistake_is_refused(tmp_path: Path, change: tuple[str, str], words: str) -> None:
@@ -299,6 +315,14 @@ def test_a_lock_file_with_a_mistake_is_refused(tmp_path: Path, change: tuple[str
     path.write_text(text.replace(*change))
     with pytest.raises(UserError, match=words):
         locked_tools(path)
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe", b"tool = [1]", b"tool = [[]]"])
+def test_what_is_no_lock_file_at_all_is_a_sentence(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "lock.toml").write_bytes(content)
+    with pytest.raises(UserError, match=r"is not UTF-8|must be a list of tables") as error:
+        locked_tools(tmp_path / "lock.toml")
+    assert error.value.hint
 
 
 def test_two_who_install_the_same_fetch_it_once(cache: Cache) -> None:
