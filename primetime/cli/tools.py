@@ -13,7 +13,7 @@ from primetime.cli import DONE, FAILED
 from primetime.errors import UserError
 from primetime.images.cache import Cache, file_hash
 from primetime.images.tool_lock import LockedTool, chosen, for_machine, locked_tools
-from primetime.images.tools import Installing, damaged, entry_path, find_tool, install, installed
+from primetime.images.tools import Installing, damaged, entry_path, find_tool, install, installed, standing
 
 MIB = 1 << 20
 
@@ -58,9 +58,8 @@ def show(tools: Sequence[LockedTool], options: argparse.Namespace) -> int:
 def described(tool: LockedTool, cache: Cache) -> dict[str, Any]:
     """One entry as JSON would have it. `programs`: name → what is used for it here, None where nothing is."""
     programs = {program: used(program, cache) for program in tool.programs}
-    state = "installed" if installed(tool, cache) else "not installed"
     about = {"name": tool.name, "version": tool.version, "architecture": tool.architecture, "url": tool.url}
-    return {**about, "size": tool.size, "sha256": tool.sha256, "state": state, "programs": programs}
+    return {**about, "size": tool.size, "sha256": tool.sha256, "state": standing(tool, cache), "programs": programs}
 
 
 def used(program: str, cache: Cache) -> dict[str, str] | None:
@@ -91,8 +90,13 @@ def accepts(tool: LockedTool, digest: str, accepted: frozenset[str]) -> bool:
 
 
 def verify(tools: Sequence[LockedTool], options: argparse.Namespace) -> int:
-    """Hash what is installed, or with --from the archives there, and compare. Failed when something differs."""
+    """Hash what is installed, or with --from the archives there, and compare. Failed when something differs.
+
+    UserError when there is nothing that could be compared: silence would pass for a good archive.
+    """
     cache = Cache()
+    if options.directory:
+        require_archives(tools, options.directory)
     complaints = [
         line
         for tool in tools
@@ -101,6 +105,19 @@ def verify(tools: Sequence[LockedTool], options: argparse.Namespace) -> int:
         )
     ]
     return FAILED if complaints else DONE
+
+
+def require_archives(tools: Sequence[LockedTool], directory: Path) -> None:
+    """UserError unless `directory` has an archive of one of the tools, and nothing else under an archive's name."""
+    if not directory.is_dir():
+        raise UserError(f"{directory} is no directory", "primetime tools verify --from DIR, where the archives lie")
+    there = [directory / tool.archive for tool in tools if (directory / tool.archive).exists()]
+    for path in there:
+        if not path.is_file():
+            raise UserError(f"{path} is no regular file", f"put the archive in its place: {path.name}")
+    if not there:
+        known = ", ".join(tool.archive for tool in tools) or "none"
+        raise UserError(f"{directory} has none of the archives", f"for this architecture they are called: {known}")
 
 
 def entry_complaints(tool: LockedTool, cache: Cache) -> list[str]:

@@ -6,6 +6,7 @@ import hashlib
 import io
 import zipfile
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -23,6 +24,7 @@ SHEBANG = b"#!/usr/bin/env python3\n"
 MAIN = b"import sys\n\nfrom primetime.cli import main\n\nsys.exit(main())\n"
 EPOCH = (1980, 1, 1, 0, 0, 0)
 LEFT_OUT = ("__pycache__", ".pyc")
+HINT = "primetime bundle -o PLACE/primetime.pyz"
 
 
 def write_bundle(out: Path, programs: Mapping[str, bytes] = MappingProxyType({})) -> str:
@@ -34,17 +36,34 @@ def write_bundle(out: Path, programs: Mapping[str, bytes] = MappingProxyType({})
     members = {"__main__.py": MAIN, **dict(package_files())}
     members |= {f"primetime/images/data/{prebuilt_name(name)}": program for name, program in programs.items()}
     content = SHEBANG + zipped(list(members.items()))
+    try:
+        require_replaceable(out)
+        written(out, content)
+    except OSError as error:
+        raise UserError(f"{out} cannot be written: {error.strerror}", HINT) from None
+    return hashlib.sha256(content).hexdigest()
+
+
+def require_replaceable(out: Path) -> None:
+    """UserError for a name that is none, and for a directory, device, pipe or socket: a rename would take its place."""
+    if not out.name:
+        raise UserError(f"{str(out)!r} names no file", HINT)
+    if out.exists() and not out.is_file():
+        raise UserError(f"{out} is there and is no regular file", HINT)
+
+
+def written(out: Path, content: bytes) -> None:
+    """Write the file whole or not at all, an older one staying until then. OSError, with nothing of ours left."""
     part = out.with_name(f".{out.name}.part")
     try:
         part.write_bytes(content)
         part.chmod(0o755)
         part.rename(out)
-        flush_directory(out.parent)
-    except OSError as error:
-        raise UserError(
-            f"{out} cannot be written: {error.strerror}", "primetime bundle -o PLACE/primetime.pyz"
-        ) from None
-    return hashlib.sha256(content).hexdigest()
+    except BaseException:
+        with suppress(OSError):  # the first error is the one to tell
+            part.unlink()
+        raise
+    flush_directory(out.parent)
 
 
 def zipped(members: list[tuple[str, bytes]]) -> bytes:

@@ -10,10 +10,12 @@ import fcntl
 import hashlib
 import json
 import os
+import shlex
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from primetime.errors import UserError
 from primetime.host.process import run
@@ -22,6 +24,7 @@ DEFAULT_ROOT = "/var/cache/primetime"
 ROOT_VARIABLE = "PRIMETIME_CACHE"
 FLUSH_LIMIT_S = 300.0
 CHUNK = 1 << 20
+ABOUT = "about.json"
 
 Material = Mapping[str, object]  # anything that JSON can hold
 
@@ -83,6 +86,18 @@ class Cache:
         with lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
+
+
+def about(entry: Path, parts: Mapping[str, type]) -> dict[str, Any]:
+    """Return what a finished entry says of itself: each of `parts`, of that type. UserError when it is damaged."""
+    try:
+        found = json.loads((entry / ABOUT).read_text(encoding="utf-8"))
+        told = {name: found[name] for name in parts}
+    except (OSError, ValueError, LookupError, TypeError, RecursionError):
+        told = {}
+    if told.keys() != parts.keys() or not all(isinstance(told[name], kind) for name, kind in parts.items()):
+        raise UserError(f"{entry} is damaged: its {ABOUT} is gone or junk", f"rm -r {shlex.quote(str(entry))}")
+    return told
 
 
 def key(material: Material) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from primetime.errors import UserError
 from primetime.images import debian
-from primetime.images.cache import Cache, file_hash
+from primetime.images.cache import ABOUT, Cache, about, file_hash
 from primetime.images.userland import listing_hash
 from primetime.images.vmlinux import can_extract, extract_elf, kernel_version
 
@@ -151,13 +151,13 @@ def finish(entry: Path, version: str, package: str) -> None:
     elf = extract_elf(image.read_bytes())
     if elf is not None:
         (entry / "vmlinux").write_bytes(elf)
-    about = {"version": version, "sha256": file_hash(image), "package": package}
-    (entry / "about.json").write_text(json.dumps(about, indent=1, sort_keys=True), encoding="utf-8")
+    told = {"version": version, "sha256": file_hash(image), "package": package}
+    (entry / ABOUT).write_text(json.dumps(told, indent=1, sort_keys=True), encoding="utf-8")
 
 
 def opened(entry: Path) -> Kernel:
-    """Read a finished entry."""
-    about = json.loads((entry / "about.json").read_text(encoding="utf-8"))
+    """Read a finished entry. UserError when it is damaged."""
+    told = about(entry, {"version": str, "sha256": str, "package": str})
 
     def present(name: str) -> Path | None:
         return entry / name if (entry / name).exists() else None
@@ -167,7 +167,7 @@ def opened(entry: Path) -> Kernel:
         elf=present("vmlinux"),
         config=present("config"),
         modules=present("modules"),
-        version=about["version"],
-        sha256=about["sha256"],
-        package=about["package"],
+        version=told["version"],
+        sha256=told["sha256"],
+        package=told["package"],
     )

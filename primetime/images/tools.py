@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
+import shlex
 import shutil
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from pathlib import Path
 
 from primetime.errors import UserError
 from primetime.host.process import find_program
-from primetime.images.cache import Cache, file_hash
+from primetime.images.cache import ABOUT, Cache, about, file_hash
 from primetime.images.download import FULL, Progress, download, no_progress
 from primetime.images.tool_lock import LockedTool, for_machine, locked_tools
 from primetime.images.unpack import unpack_tar
@@ -57,6 +58,8 @@ def find_tool(program: str, named: str = "", cache: Cache | None = None) -> Foun
         if cached is None and on_path is None:
             return None
         path, origin = (cached, CACHED) if cached else (Path(str(on_path)), ON_PATH)
+        if not path.is_file():
+            raise UserError(f"the installed tool's program {path} is gone", "primetime tools verify")
     check_machine(path, platform.machine())
     return Found(path, file_hash(path), origin)
 
@@ -94,14 +97,36 @@ def installed(tool: LockedTool, cache: Cache) -> bool:
     return entry_path(tool, cache).is_dir()
 
 
+def standing(tool: LockedTool, cache: Cache) -> str:
+    """How it stands in the cache, at a glance: "not installed", "installed", or "damaged" with what to do."""
+    if not installed(tool, cache):
+        return "not installed"
+    entry = entry_path(tool, cache)
+    return "installed" if is_whole(tool, entry) else f"damaged: remove {entry}"
+
+
+def is_whole(tool: LockedTool, entry: Path) -> bool:
+    """Whether its programs and its own list of files are there; `damaged` hashes every file."""
+    try:
+        about(entry, {"files": dict})
+    except UserError:
+        return False
+    return all((entry / "tree" / name).is_file() for name in tool.programs.values())
+
+
 def install(tool: LockedTool, cache: Cache, how: Installing) -> Path:
     """Return the tool's entry, fetching, verifying and unpacking when it is absent.
 
-    UserError when it cannot be had, is not what the lock file says, or does not fit on the disk; the cache's
-    entries are then as before.
+    UserError when it cannot be had, is not what the lock file says, does not fit on the disk, or lies there damaged;
+    the cache's entries are then as before.
     """
     with cache.locked(f"{entry_path_name(tool)}.install"):  # two would append to one download
-        return entry_path(tool, cache) if installed(tool, cache) else brought(tool, cache, how)
+        if not installed(tool, cache):
+            return brought(tool, cache, how)
+        entry = entry_path(tool, cache)
+        if not is_whole(tool, entry):
+            raise UserError(f"{entry} is damaged", f"rm -r {shlex.quote(str(entry))}, then the same again")
+        return entry
 
 
 def brought(tool: LockedTool, cache: Cache, how: Installing) -> Path:
@@ -186,8 +211,8 @@ def build(tool: LockedTool, archive: Path, digest: str, part: Path) -> None:
             raise UserError(f"{tool.archive} holds no {name}", "the lock file's entry is not of this archive")
         path.chmod(0o755)
         check_machine(path, tool.architecture)
-    about = {"archive_sha256": digest, "published": bool(tool.sha256), "files": tree_hashes(tree)}
-    (part / "about.json").write_text(json.dumps(about, indent=1, sort_keys=True), encoding="utf-8")
+    told = {"archive_sha256": digest, "published": bool(tool.sha256), "files": tree_hashes(tree)}
+    (part / ABOUT).write_text(json.dumps(told, indent=1, sort_keys=True), encoding="utf-8")
 
 
 def tree_hashes(tree: Path) -> dict[str, str]:
@@ -197,10 +222,16 @@ def tree_hashes(tree: Path) -> dict[str, str]:
 
 
 def damaged(entry: Path) -> Iterable[str]:
-    """Return the names of files of an installed tool that are no longer what was unpacked."""
-    about = json.loads((entry / "about.json").read_text(encoding="utf-8"))
+    """Return the names of files of an installed tool that are no longer what was unpacked.
+
+    The entry's own list of them is one: without it nothing is known of the others.
+    """
+    try:
+        then = about(entry, {"files": dict})["files"]
+    except UserError:
+        return [ABOUT]
     now = tree_hashes(entry / "tree")
-    return sorted(name for name in about["files"] | now if about["files"].get(name) != now.get(name))
+    return sorted(name for name in then | now if then.get(name) != now.get(name))
 
 
 def check_machine(path: Path, architecture: str) -> None:

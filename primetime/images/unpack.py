@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import errno
+import gzip
 import os
 import subprocess
 import tarfile
-from collections.abc import Iterator
+import zlib
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
@@ -16,6 +19,9 @@ from primetime.host.process import Spawning, require_program, spawn
 UNZSTD_LIMIT_S = 1800.0
 CHUNK = 2**20
 MODE = 0o755  # no setuid, nothing for others to write
+CONTRADICTIONS = (  # between an archive's own members; anything else, a full disk say, is not the archive's
+    errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ENOENT, errno.ELOOP, errno.ENAMETOOLONG, errno.EPERM, errno.EMLINK,
+)  # fmt: skip
 HINT = "do not use this archive; fetch it from its makers again"
 
 
@@ -28,32 +34,62 @@ def unpack_tar(archive: Path, form: str, tree: Path) -> None:
         with opened(archive, form) as tar:
             for member in tar:
                 take(tar, member, tree)
-    except (tarfile.TarError, EOFError, CommandFailed) as error:
+    except (tarfile.TarError, gzip.BadGzipFile, zlib.error, EOFError, CommandFailed) as error:
         raise UserError(f"{archive.name} cannot be unpacked: {error}", HINT) from None
 
 
 @contextmanager
 def opened(archive: Path, form: str) -> Iterator[tarfile.TarFile]:
-    """Open the archive. Python reads no zstd before 3.14, the program does; nothing but the tree is written."""
-    if form == "tgz":
-        with tarfile.open(archive, "r:gz") as tar:
+    """Open the archive; leaving reads on to its end, where its checksum stands. Nothing but the tree is written."""
+    with gzip.open(archive) if form == "tgz" else unzstd(archive) as content:
+        with tarfile.open(fileobj=content, mode="r|") as tar:
             yield tar
-        return
-    argv = [require_program("zstd", "apt-get install zstd"), "-dqc", str(archive)]
+        drain(content)
+
+
+@contextmanager
+def unzstd(archive: Path) -> Iterator[IO[bytes]]:
+    """Yield the content. Python reads no zstd before 3.14, the program does. CommandFailed in the program's words."""
+    program = require_program("zstd", "apt-get install zstd")
+    argv = [program, "-dqc", str(archive.absolute())]  # a child has a working directory of its own
     with spawn(argv, Spawning(stdout=subprocess.PIPE, stderr=subprocess.PIPE)) as child:
         assert child.stdout is not None
-        assert child.stderr is not None
-        with tarfile.open(fileobj=child.stdout, mode="r|") as tar:
-            yield tar
-        while child.stdout.read(CHUNK):  # what pads the archive, or zstd ends by a broken pipe
-            pass
-        said = child.stderr.read()
-        if child.wait(UNZSTD_LIMIT_S) != 0:
-            raise CommandFailed(argv, child.returncode, said)
+        try:
+            yield child.stdout
+        except (tarfile.TarError, EOFError):  # perhaps only what follows from zstd's failure
+            require_success(argv, child)
+            raise
+        require_success(argv, child)
+
+
+def require_success(argv: Sequence[str], child: subprocess.Popen[bytes]) -> None:
+    """Let the program come to its end; CommandFailed when that is a bad one."""
+    assert child.stdout is not None
+    assert child.stderr is not None
+    drain(child.stdout)  # or it ends by a broken pipe
+    said = child.stderr.read()
+    if child.wait(UNZSTD_LIMIT_S) != 0:
+        raise CommandFailed(argv, child.returncode, said)
+
+
+def drain(content: IO[bytes] | gzip.GzipFile) -> None:
+    """Read to the end: what pads an archive, and what is checked only there."""
+    while content.read(CHUNK):
+        pass
 
 
 def take(tar: tarfile.TarFile, member: tarfile.TarInfo, tree: Path) -> None:
     """Unpack one member, or refuse the archive."""
+    try:
+        put(tar, member, tree)
+    except OSError as error:
+        if error.errno not in CONTRADICTIONS:
+            raise
+        raise refused(member, f"cannot be unpacked: {error.strerror}") from None
+
+
+def put(tar: tarfile.TarFile, member: tarfile.TarInfo, tree: Path) -> None:
+    """Unpack one member. UserError for what has no business there, OSError for what does not go with the others."""
     path = inside(tree, tree / member.name, member)
     path.parent.mkdir(parents=True, exist_ok=True)
     if member.isdir():

@@ -18,7 +18,7 @@ from pathlib import Path, PurePosixPath
 from primetime.errors import UserError
 from primetime.host.process import run
 from primetime.images import debian
-from primetime.images.cache import Cache, file_hash
+from primetime.images.cache import ABOUT, Cache, about, file_hash
 from primetime.images.disk import write_disk
 
 FORMAT = 1  # to be raised when this module makes something else of the same packages
@@ -132,9 +132,9 @@ def own_userland(cache: Cache, directory: Path, program: Path | None = None) -> 
 
 
 def opened(entry: Path) -> Userland:
-    """Read a finished entry."""
-    about = json.loads((entry / "about.json").read_text(encoding="utf-8"))
-    return Userland(entry / "tree", entry / "disk.img", about["manifest"], about["tree_hash"])
+    """Read a finished entry. UserError when it is damaged."""
+    told = about(entry, {"manifest": dict, "tree_hash": str})
+    return Userland(entry / "tree", entry / "disk.img", told["manifest"], told["tree_hash"])
 
 
 def hash_of(program: Path | None) -> str:
@@ -152,8 +152,8 @@ def finish(entry: Path, manifest: Mapping[str, str], program: Path | None) -> No
     if program:
         replace(tree / FILE_PROGRAM, program.read_bytes(), 0o755)
     write_disk(tree, entry / "disk.img")
-    about = {"manifest": dict(manifest), "tree_hash": tree_hash(tree)}
-    (entry / "about.json").write_text(json.dumps(about, indent=1, sort_keys=True), encoding="utf-8")
+    told = {"manifest": dict(manifest), "tree_hash": tree_hash(tree)}
+    (entry / ABOUT).write_text(json.dumps(told, indent=1, sort_keys=True), encoding="utf-8")
 
 
 def replace(path: Path, content: bytes, mode: int = 0o644) -> None:

@@ -10,6 +10,9 @@ from pathlib import Path
 import pytest
 
 from primetime.cli import DONE, FAILED, USER_MISTAKE, main
+from primetime.images.cache import Cache
+from primetime.images.tool_lock import for_machine, locked_tools
+from primetime.images.tools import entry_path
 from tests.unit.images.archive_server import serving
 
 PROGRAM = b"#!/bin/sh\n" + bytes(range(256)) * 50
@@ -61,14 +64,39 @@ def test_install_list_verify(tmp_path: Path, cache: Path, capsys: pytest.Capture
     assert [(row["name"], row["state"]) for row in rows] == [("pt-known", "installed"), ("pt-unknown", "installed")]
 
 
+def test_a_damaged_entry_is_said_by_every_action(
+    tmp_path: Path, cache: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lock = ["--lock", str(lock_file(tmp_path / "l", "http://192.0.2.1", hashlib.sha256(PROGRAM).hexdigest()))]
+    (tmp_path / "known").write_bytes(PROGRAM)
+    assert main(["tools", "install", "pt-known", "--from", str(tmp_path), *lock]) == DONE
+    [entry] = cache.glob("tool-pt-known-*[!k]")
+    (entry / "about.json").write_text("{")
+    assert main(["tools", "verify", *lock]) == FAILED
+    assert f"changed: about.json; remove {entry}" in capsys.readouterr().out
+    assert main(["tools", "list", *lock]) == DONE
+    assert f"damaged: remove {entry}" in capsys.readouterr().out
+    assert main(["tools", "install", "pt-known", "--from", str(tmp_path), *lock]) == USER_MISTAKE
+
+
+def test_a_program_that_is_gone_from_the_cache_is_a_sentence(
+    tmp_path: Path, cache: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    [tool] = [one for one in for_machine(locked_tools()) if one.name == "cloud-hypervisor"]
+    entry_path(tool, Cache()).mkdir(parents=True)
+    assert main(["tools", "list", "cloud-hypervisor"]) == DONE
+    assert "is gone" in capsys.readouterr().out
+
+
 def test_verify_looks_at_archives_before_anything_is_installed(
     tmp_path: Path, cache: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     lock = ["--lock", str(lock_file(tmp_path / "l", "http://192.0.2.1", hashlib.sha256(PROGRAM).hexdigest()))]
     shelf = tmp_path / "shelf"
     shelf.mkdir()
-    assert main(["tools", "verify", "--from", str(shelf), *lock]) == DONE
     (shelf / "known").write_bytes(PROGRAM)
+    assert main(["tools", "verify", "--from", str(shelf), *lock]) == DONE
+    assert "unknown: not there" in capsys.readouterr().out
     (shelf / "unknown").write_bytes(PROGRAM)
     assert main(["tools", "verify", "--from", str(shelf), *lock]) == DONE
     said = capsys.readouterr().out
@@ -77,6 +105,21 @@ def test_verify_looks_at_archives_before_anything_is_installed(
     (shelf / "known").write_bytes(PROGRAM[:-1])
     assert main(["tools", "verify", "--from", str(shelf), *lock]) == FAILED
     assert not cache.exists()
+
+
+def test_verify_of_nothing_is_a_mistake(tmp_path: Path, cache: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    lock = ["--lock", str(lock_file(tmp_path / "l", "http://192.0.2.1", "0" * 64))]
+    shelf = tmp_path / "shelf"
+    assert main(["tools", "verify", "--from", str(shelf), *lock]) == USER_MISTAKE
+    assert f"{shelf} is no directory" in capsys.readouterr().err
+    shelf.mkdir()
+    assert main(["tools", "verify", "--from", str(shelf), *lock]) == USER_MISTAKE
+    said = capsys.readouterr().err
+    assert "has none of the archives" in said
+    assert "known, unknown" in said
+    (shelf / "known").mkdir()
+    assert main(["tools", "verify", "--from", str(shelf), *lock]) == USER_MISTAKE
+    assert "is no regular file" in capsys.readouterr().err
 
 
 def test_the_packages_own_list_is_shown_in_words(cache: Path, capsys: pytest.CaptureFixture[str]) -> None:

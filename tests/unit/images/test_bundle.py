@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import os
+import subprocess
 import sys
 import zipfile
 from pathlib import Path
@@ -70,6 +72,48 @@ def test_it_starts(bundle: Path) -> None:
 def test_a_place_that_cannot_be_written(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="cannot be written"):
         write_bundle(tmp_path / "none" / "primetime.pyz")
+
+
+@pytest.mark.parametrize("name", ["", "/", "."])
+def test_a_name_that_is_none(name: str) -> None:
+    with pytest.raises(UserError, match="names no file") as error:
+        write_bundle(Path(name))
+    assert error.value.hint
+
+
+def test_only_a_regular_file_is_replaced(tmp_path: Path) -> None:
+    """`-o /dev/null`, as root, once took the device's place."""
+    pipe, link, directory = tmp_path / "pipe", tmp_path / "link", tmp_path / "directory"
+    os.mkfifo(pipe)
+    link.symlink_to(pipe)
+    directory.mkdir()
+    for place in (pipe, link, directory):
+        before = place.lstat()
+        with pytest.raises(UserError, match="is no regular file"):
+            write_bundle(place)
+        assert place.lstat() == before
+    assert len(list(tmp_path.iterdir())) == 3
+
+
+def test_a_disk_that_gets_full_keeps_nothing_of_it(tmp_path: Path) -> None:
+    older = tmp_path / "primetime.pyz"
+    older.write_bytes(b"the one before")
+    code = f"""
+import resource, signal, sys
+from pathlib import Path
+from primetime.errors import UserError
+from primetime.images.bundle import write_bundle
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (20000, 20000))  # writing stops in the middle, as on a full disk
+try:
+    write_bundle(Path({str(older)!r}))
+except UserError as error:
+    print(error.message)
+"""
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    assert "cannot be written: File too large" in said.stdout
+    assert [path.name for path in tmp_path.iterdir()] == ["primetime.pyz"]
+    assert older.read_bytes() == b"the one before"
 
 
 def test_it_brings_the_file_program_for_devices_without_a_compiler(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,20 @@ def test_another_content_is_another_kernel(tmp_path: Path, image: Path) -> None:
     image.write_bytes(IMAGE + b" rebuilt")
     assert guest_kernel(cache, "amd64", str(image)).image != first.image
     assert first.image.read_bytes() == IMAGE
+
+
+@pytest.mark.parametrize("content", [None, b"", b"[]", b"{}", b"\xff", b'{"version": 6}', b"[" * 100_000])
+def test_a_damaged_entry_says_what_to_remove(tmp_path: Path, image: Path, content: bytes | None) -> None:
+    cache = Cache(tmp_path / "my cache")
+    entry = guest_kernel(cache, "amd64", str(image)).image.parent
+    (entry / "about.json").unlink()
+    if content is not None:
+        (entry / "about.json").write_bytes(content)
+    with pytest.raises(UserError, match="is damaged") as error:
+        guest_kernel(cache, "amd64", str(image))
+    assert error.value.hint == f"rm -r '{entry}'"
+    shutil.rmtree(entry)
+    guest_kernel(cache, "amd64", str(image))
 
 
 def test_a_kernel_that_is_not_there(tmp_path: Path) -> None:

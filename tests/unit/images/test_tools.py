@@ -20,7 +20,16 @@ from primetime.errors import UserError
 from primetime.images.cache import Cache
 from primetime.images.download import copy
 from primetime.images.tool_lock import LockedTool, chosen, for_machine, locked_tools
-from primetime.images.tools import Installing, check_machine, damaged, entry_path, find_tool, install, installed
+from primetime.images.tools import (
+    Installing,
+    check_machine,
+    damaged,
+    entry_path,
+    find_tool,
+    install,
+    installed,
+    standing,
+)
 from tests.unit.images.archive_server import Served, serving
 
 HERE = platform.machine()
@@ -95,6 +104,22 @@ def test_a_changed_file_is_noticed(cache: Cache) -> None:
     (entry / "tree/release/thing").write_bytes(b"other")
     (entry / "tree/new").write_bytes(b"")
     assert list(damaged(entry)) == ["new", "release/thing"]
+
+
+@pytest.mark.parametrize("content", [None, "", "[]", '{"files": []}'])
+def test_an_entry_without_its_list_is_damaged(cache: Cache, content: str | None) -> None:
+    with serving({NAME: ARCHIVE}) as served:
+        tool = locked(served)
+        entry = install(tool, cache, how())
+        assert standing(tool, cache) == "installed"
+        (entry / "about.json").unlink()
+        if content is not None:
+            (entry / "about.json").write_text(content)
+        assert list(damaged(entry)) == ["about.json"]
+        assert standing(tool, cache) == f"damaged: remove {entry}"
+        with pytest.raises(UserError, match="is damaged") as error:
+            install(tool, cache, how())
+    assert str(entry) in error.value.hint
 
 
 def test_a_cut_download_goes_on_where_it_stopped(cache: Cache) -> None:
@@ -260,7 +285,23 @@ def test_a_name_that_is_not_locked_is_refused() -> None:
         (('url = "http', 'url = "file'), "must begin with"),
         (('sha256 = "', 'sha256 = "zz'), "64 hexadecimal"),
         (('version = "1"', ""), "version"),
-        (("[[tool]]", "[[tools]]"), "'tool'"),
+        (("[[tool]]", "[[tools]]"), r"it has no \[\[tool\]\]"),
+        (("[[tool]]", "[tool]"), r"it has no \[\[tool\]\]"),
+        (('url = "http://a/b.tgz"', "url = 5"), "url must be a word"),
+        (("size = 1", 'size = "big"'), "size must be a number"),
+        (("size = 1", "size = -1"), "size must be a number"),
+        (("size = 1", "size = true"), "size must be a number"),
+        (("size = 1", f"size = {'9' * 5000}"), "is no lock file"),
+        (("size = 1", f"size = {'[' * 5000}"), "is no lock file"),
+        (('name = "a"', 'name = "../a"'), "name cannot be"),
+        (('name = "a"', "name = []"), "name must be a word"),
+        (('form = "tgz"', "form = []"), "form must be a word"),
+        (('programs.a = "a"', ""), "programs must be a table"),
+        (('programs.a = "a"', 'programs = "a"'), "programs must be a table"),
+        (('programs.a = "a"', "programs.a = 1"), "is no path in the archive"),
+        (('programs.a = "a"', 'programs.a = "../a"'), "is no path in the archive"),
+        (('programs.a = "a"', 'programs.a = "/a"'), "is no path in the archive"),
+        (('form = "tgz"', 'form = "program"\nprograms.b = "b"'), "exactly one program"),
     ],
 )
 def test_a_lock_file_with_a_mistake_is_refused(tmp_path: Path, change: tuple[str, str], words: str) -> None:
@@ -274,6 +315,14 @@ def test_a_lock_file_with_a_mistake_is_refused(tmp_path: Path, change: tuple[str
     path.write_text(text.replace(*change))
     with pytest.raises(UserError, match=words):
         locked_tools(path)
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe", b"tool = [1]", b"tool = [[]]"])
+def test_what_is_no_lock_file_at_all_is_a_sentence(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "lock.toml").write_bytes(content)
+    with pytest.raises(UserError, match=r"is not UTF-8|must be a list of tables") as error:
+        locked_tools(tmp_path / "lock.toml")
+    assert error.value.hint
 
 
 def test_two_who_install_the_same_fetch_it_once(cache: Cache) -> None:

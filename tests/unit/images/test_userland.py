@@ -105,6 +105,15 @@ def test_a_users_userland_becomes_tree_and_disk(tree: Path, tmp_path: Path) -> N
     assert not (tree / "data").exists(), "the user's own tree is left alone"
 
 
+def test_a_damaged_entry_says_what_to_remove(tree: Path, tmp_path: Path) -> None:
+    cache = Cache(tmp_path / "cache")
+    entry = own_userland(cache, tree).tree.parent
+    (entry / "about.json").write_text('{"manifest": [], "tree_hash": "0"}')
+    with pytest.raises(UserError, match=r"is damaged: its about\.json") as error:
+        own_userland(cache, tree)
+    assert error.value.hint == f"rm -r {entry}"
+
+
 @pytest.mark.parametrize(
     ("triplet", "loader"),
     [("x86_64-linux-gnu", "ld-linux-x86-64.so.2"), ("aarch64-linux-gnu", "ld-linux-aarch64.so.1")],
