@@ -17,6 +17,8 @@ from primetime.errors import UserError
 from primetime.intervals import advised_iterations, blocks_to_width, full_boots, half_width, split_variance
 from primetime.model import Role, Study, TrialStatus
 from primetime.store import CampaignFile
+from primetime.store.query import figure
+from primetime.store.trouble import decoding
 
 SMALLEST = 10
 DRAWS = 200
@@ -91,8 +93,9 @@ def iterations_of(earlier: CampaignFile, what: tuple[str, str], label: str) -> i
         *(*what, label, TrialStatus.DONE, Role.MAIN),
     )
     by_boot: dict[int, list[float]] = {}
-    for row in rows:
-        by_boot.setdefault(row["boot"], []).append(math.log(row["value"]))
+    with decoding(earlier.path):
+        for row in rows:
+            by_boot.setdefault(row["boot"], []).append(math.log(figure(row["value"])))
     full = full_boots(list(by_boot.values()))
     if not full:
         return None
@@ -136,14 +139,17 @@ def seconds_before(earlier: CampaignFile) -> tuple[dict[str, float], dict[tuple[
     """Return (what a boot took beside its windows by environment, a window by environment and point), as medians."""
     windows: dict[tuple[str, str], list[float]] = {}
     inside: dict[int, float] = {}
-    for row in earlier.trials():
-        if row["status"] == TrialStatus.DONE and row["duration_s"] is not None:
-            windows.setdefault((row["environment"], row["point"]), []).append(row["duration_s"])
-            inside[row["boot"]] = inside.get(row["boot"], 0.0) + row["duration_s"]
     boots: dict[str, list[float]] = {}
-    for row in earlier.boots():
-        if row["boot"] in inside and row["t1"] is not None:
-            boots.setdefault(row["environment"], []).append(max(0.0, row["t1"] - row["t0"] - inside[row["boot"]]))
+    with decoding(earlier.path):
+        for row in earlier.trials():
+            if row["status"] == TrialStatus.DONE and row["duration_s"] is not None:
+                seconds = figure(row["duration_s"])
+                windows.setdefault((row["environment"], row["point"]), []).append(seconds)
+                inside[row["boot"]] = inside.get(row["boot"], 0.0) + seconds
+        for row in earlier.boots():
+            if row["boot"] in inside and row["t1"] is not None:
+                spent = figure(row["t1"]) - figure(row["t0"]) - inside[row["boot"]]
+                boots.setdefault(row["environment"], []).append(max(0.0, spent))
     return (
         {label: median(seconds) for label, seconds in boots.items()},
         {cell: median(seconds) for cell, seconds in windows.items()},

@@ -7,7 +7,7 @@ boot of its own, limits, caches, what was still in memory when a run ended.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,24 +55,35 @@ def import_campaign(foreign: Foreign, path: Path) -> list[Path]:
     placed, others = place_files(foreign.files, foreign.pattern)
     runs = {place: read(foreign.tool, place.path) for place in placed}
     study = study_of(foreign, placed, runs, path.stem)
-    with CampaignFile.create(path, study, 0, UNKNOWN) as campaign:
-        facts = {"foreign.tool": foreign.tool, "foreign.map": foreign.pattern, "foreign.unknown": NOT_KNOWN}
-        campaign.add_facts([Fact(name, value) for name, value in facts.items()])
-        for spec in study.environments:
-            campaign.add_environment(spec, spec.label, Usability(KIND, Usable.YES))
-        campaign.add_points(
-            (point, next(one.primary for place, one in good(runs).items() if place.point == point.name))
-            for point in study.points
-        )
-        names = {point.name for point in study.points}
-        turns = {
-            run: number for number, run in enumerate(sorted({place.run for place in placed}, key=natural), start=1)
-        }
-        for run, block in turns.items():
-            those = {place: runs[place] for place in placed if place.run == run and place.point in names}
-            write_block(campaign, foreign.tool, block, those)
-        campaign.set_state(CampaignState.BLOCKS)
+    campaign = CampaignFile.create(path, study, 0, UNKNOWN)
+    try:
+        with campaign:
+            write_campaign(campaign, foreign, runs)
+    except BaseException as error:
+        path.unlink(missing_ok=True)  # half of an import cannot be gone on with
+        if isinstance(error, UserError):
+            raise UserError(error.message, "give another place with -o") from error
+        raise
     return others
+
+
+def write_campaign(campaign: CampaignFile, foreign: Foreign, runs: Mapping[Place, ForeignRun | str]) -> None:
+    """Write all that the files say into a new campaign."""
+    study = campaign.study()
+    facts = {"foreign.tool": foreign.tool, "foreign.map": foreign.pattern, "foreign.unknown": NOT_KNOWN}
+    campaign.add_facts([Fact(name, value) for name, value in facts.items()])
+    for spec in study.environments:
+        campaign.add_environment(spec, spec.label, Usability(KIND, Usable.YES))
+    campaign.add_points(
+        (point, next(one.primary for place, one in good(runs).items() if place.point == point.name))
+        for point in study.points
+    )
+    names = {point.name for point in study.points}
+    turns = {run: number for number, run in enumerate(sorted({place.run for place in runs}, key=natural), start=1)}
+    for run, block in turns.items():
+        those = {place: one for place, one in runs.items() if place.run == run and place.point in names}
+        write_block(campaign, foreign.tool, block, those)
+    campaign.set_state(CampaignState.BLOCKS)
 
 
 def read(tool: str, path: Path) -> ForeignRun | str:
@@ -80,12 +91,12 @@ def read(tool: str, path: Path) -> ForeignRun | str:
     try:
         return read_run(tool, path.read_bytes())
     except TrialFailed as error:
-        return error.message
+        return error.message.encode(errors="replace").decode()  # it may quote what is no text
     except OSError as error:
         raise UserError(f"{path} cannot be read: {(error.strerror or str(error)).lower()}", f"ls -l {path}") from None
 
 
-def good(runs: dict[Place, ForeignRun | str]) -> dict[Place, ForeignRun]:
+def good(runs: Mapping[Place, ForeignRun | str]) -> dict[Place, ForeignRun]:
     """Return the runs that gave something."""
     return {place: one for place, one in runs.items() if isinstance(one, ForeignRun)}
 

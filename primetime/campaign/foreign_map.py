@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from primetime.errors import UserError
+from primetime.store.database import is_there, require_text
 
 EXAMPLE = "'fio-{environment}*.json'"
 ENVIRONMENT, RUN = "environment", "run"
@@ -33,12 +34,14 @@ def place_files(paths: Iterable[Path], pattern: str) -> tuple[list[Place], list[
     and where no file fits.
     """
     compiled = compile_pattern(pattern)
-    placed, others = [], []
+    placed: list[Place] = []
+    others: list[Path] = []
     for path in every_file(paths):
         found = compiled.fullmatch(path.name)
         if found is None:
             others.append(path)
             continue
+        require_text(path)
         fields = {name: value for name, value in found.groupdict().items() if not name.startswith("any")}
         placed.append(Place(path, fields[ENVIRONMENT], point_name(path, fields), fields.get(RUN, "")))
     if not placed:
@@ -59,7 +62,7 @@ def every_file(paths: Iterable[Path]) -> list[Path]:
     """Return the files, those of directories in the order of their names. UserError for a path that is not there."""
     found: list[Path] = []
     for path in paths:
-        if not path.exists():
+        if not is_there(path):
             raise UserError(f"there is no file {path}", "give the raw outputs of the tool")
         found += sorted(one for one in path.iterdir() if one.is_file()) if path.is_dir() else [path]
     return found
@@ -67,6 +70,7 @@ def every_file(paths: Iterable[Path]) -> list[Path]:
 
 def compile_pattern(pattern: str) -> re.Pattern[str]:
     """Return the pattern as a regular expression with a group per field. UserError for one that cannot be."""
+    require_text(Path(pattern))
     parts, at, seen, wild = [], 0, set(), 0
     for field in FIELD.finditer(pattern):
         parts.append(re.escape(pattern[at : field.start()]))

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from math import isfinite
 from typing import Any
 
 from primetime.errors import TrialFailed
@@ -19,6 +20,8 @@ from primetime.workloads.units import parse_duration, parse_size
 
 TOOLS = ("fio", "netperf", "iperf3")
 UNKNOWN = "unknown"
+NOT_UNDERSTOOD = (ArithmeticError, AttributeError, LookupError, OSError, RecursionError, TypeError, ValueError)
+LARGEST = 2**63  # SQLite's integers end here
 DRAINED = fio.DRAINED.name
 
 
@@ -35,11 +38,25 @@ class ForeignRun:
 
 
 def read_run(tool: str, content: bytes) -> ForeignRun:
-    """Read one raw output. TrialFailed when it is not understood."""
+    """Read one raw output. TrialFailed when it is not understood, and when a campaign cannot hold what it says."""
     try:
-        return {"fio": read_fio, "netperf": read_netperf, "iperf3": read_iperf3}[tool](content)
-    except (LookupError, TypeError, ValueError) as error:
+        return checked({"fio": read_fio, "netperf": read_netperf, "iperf3": read_iperf3}[tool](content))
+    except NOT_UNDERSTOOD as error:
         raise TrialFailed(f"{tool}'s output is not understood ({type(error).__name__}: {error})") from None
+
+
+def checked(run: ForeignRun) -> ForeignRun:
+    """Return a run whose figures are finite, whose numbers fit into a campaign and whose words are text.
+
+    ValueError, TypeError, OverflowError for one that has others.
+    """
+    figures = {one.metric.name: one.value for one in run.measurements}
+    for name, value in {**figures, "duration": run.duration_s or 0.0, **run.params, **run.told}.items():
+        if isinstance(value, str):
+            value.encode()
+        elif not isfinite(value) or abs(value) >= LARGEST:
+            raise ValueError(f"{name} is {value}")
+    return run
 
 
 def read_fio(content: bytes) -> ForeignRun:

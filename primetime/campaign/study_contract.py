@@ -20,6 +20,7 @@ LAST_PORT = 65535
 CPU_SETS = ("environment", "peer", "observer", "kernel")
 MIN_BLOCKS, QUICK_BLOCKS, MAX_BLOCKS = 10, 5, 40
 MOST_BLOCKS = 1000
+DEFAULT_BUDGET_S = 7 * 86400.0
 MOST_ITERATIONS = 100
 PRECISIONS = ("default", "quick", "publication")
 HALF_WIDTHS = {"quick": 0.05, "default": 0.03, "publication": 0.02}  # methodology §3
@@ -68,11 +69,14 @@ def read_stopping(table: Table, quick: bool) -> Stopping:
     width = table.number("half_width", HALF_WIDTHS[precision])
     if width >= 1:
         raise table.mistake("half_width", f"must be below 1, not {width:g}", "write 0.03 for 3 %")
+    budget = table.duration("budget", DEFAULT_BUDGET_S)
+    if budget == 0:
+        raise table.mistake("budget", "leaves no time for any block", "give it a time, or leave it out: 7 days")
     stopping = Stopping(
         min_blocks=least,
         max_blocks=most,
         half_width=width,
-        budget_s=table.duration("budget", 7 * 86400.0),
+        budget_s=budget,
         aa=table.flag("aa", not quick),
         reboot_every=table.whole("reboot_every", 0, 0, MOST_BLOCKS),
         iterations=table.whole("iterations", 1, 1, MOST_ITERATIONS),
@@ -124,6 +128,9 @@ def read_exclusions(table: Table) -> dict[str, float]:
     """
     found = {rule: table.number(rule, 0.0) for rule in RULES if rule in table.keys()}
     table.finish()
+    if found.get("busy", 0.0) > 1:
+        words = f"is a share of all CPUs, at most 1, not {found['busy']:g}"
+        raise table.mistake("busy", words, "write 0.5 for half of them")
     return found
 
 

@@ -26,6 +26,7 @@ from primetime.environments.base import check_settings
 from primetime.errors import UserError
 from primetime.model import EnvironmentSpec, MeterSpec, Pace, Point, Scalar, Study
 from primetime.model.toml_table import NAME
+from primetime.store.database import is_there
 
 KEYS = (
     "title", "baseline", "quick", "vary_setup", "environments", "points", "limits", "volume", "blocks", "pace",
@@ -60,14 +61,14 @@ def read_text(name_or_path: str) -> tuple[str, str]:
     if name_or_path in shipped():
         return name_or_path, resources.files("primetime.studies").joinpath(f"{name_or_path}.toml").read_text("utf-8")
     path = Path(name_or_path)
-    if not path.is_file():
+    if not is_there(path) or not path.is_file():
         hint = f"shipped studies: {', '.join(shipped())}; or give the path of a .toml file (primetime init writes one)"
         raise UserError(f"there is no study {name_or_path!r}", hint)
     if not NAME.fullmatch(path.stem):
         raise UserError(f"{path}: a study file's name may hold letters, digits, '.', '_' and '-'", "rename the file")
     try:
         return path.stem, path.read_text(encoding="utf-8")
-    except (UnicodeDecodeError, PermissionError) as error:
+    except (UnicodeDecodeError, OSError) as error:
         raise UserError(f"{path} cannot be read: {error}", "a study file is UTF-8 text") from None
 
 
@@ -149,6 +150,9 @@ def read_pace(table: Table) -> Pace:
         cool_limit_s=table.duration("cool_limit", 120.0),
     )
     table.finish()
+    if "settle" in table.keys() and pace.settle_s > pace.settle_limit_s:
+        words = f"{pace.settle_s:g} s are longer than pace.settle_limit = {pace.settle_limit_s:g} s"
+        raise table.mistake("settle", words, "raise settle_limit, or lower settle")
     return pace
 
 

@@ -97,7 +97,7 @@ def holds_campaign(path: Path) -> bool:
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Write a file of the user's as a whole or not at all; what is no regular file (/dev/stdout, a pipe) takes it as it comes."""
+    """Write a user's file as a whole or not at all; no regular file (a pipe, a device) takes it as it comes."""
     if path.exists() and not path.is_file():
         path.write_bytes(content)
         return

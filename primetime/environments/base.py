@@ -234,6 +234,8 @@ def check_settings(member: type[Environment], spec: EnvironmentSpec) -> dict[str
         setting = known[name]
         if type(value) is not type(setting.default):
             raise UserError(f"{where}: {name} must be a {type(setting.default).__name__}, not {value!r}", setting.help)
+        if not isinstance(value, str) and value < 0:
+            raise UserError(f"{where}: {name} cannot be negative", setting.help)
         if setting.choices and value not in setting.choices:
             allowed = ", ".join(str(choice) for choice in setting.choices)
             raise UserError(f"{where}: {name} cannot be {value!r}", f"choose one of: {allowed}")

@@ -33,11 +33,6 @@ class Vmm(Environment):
     def __init__(self, spec: EnvironmentSpec) -> None:
         super().__init__(spec)
         self.program: VmmProgram | None = None  # found by `missing`
-        for setting in self.settings:
-            value = self.values[setting.name]
-            if isinstance(value, int) and value < 0:
-                where = f'environment "{spec.label}" ({self.kind})'
-                raise UserError(f"{where}: {setting.name} cannot be negative", setting.help)
 
     @abstractmethod
     def host_troubles(self, host: HypervisorHost) -> Iterator[Trouble]:

@@ -24,6 +24,7 @@ from primetime.host.process import run
 from primetime.host.rawdisk import opened, overwrite_randomly, write_fully
 from primetime.model import Fact, Scalar, VolumeSpec
 
+DEVICES = Path("/dev")
 OWN_DIRECTORY = Path("/var/lib/primetime")  # made where it is not
 DIRECTORY_NAME = "primetime-volume"  # the only place where a power cut can leave something of ours
 MKFS_OPTIONS = "lazy_itable_init=0,lazy_journal_init=0,nodiscard"  # discard would punch holes into the image
@@ -111,6 +112,8 @@ def open_volume(spec: VolumeSpec, disk: bool, ledger: Ledger) -> Iterator[Volume
     UserError when the path is no storage, has too little room, or is a device that may not be erased.
     """
     path = Path(spec.path)
+    if spec.mode == "partition" and path.is_relative_to(DEVICES) and not path.exists():
+        raise UserError(f"volume.path {path}: there is no such device", "lsblk shows those that are there")
     if spec.mode == "partition" and path.is_block_device():
         check_device(path, spec)
         with ledger_directory(RUN_DIRECTORY / "volume", ledger) as directory:
@@ -186,6 +189,9 @@ def check_path(path: Path, needed: int) -> None:
             f"volume.path {path} lies on {kind}, which is no storage", "set volume.path to a directory on a disk"
         )
     status = os.statvfs(path)
+    if status.f_flag & os.ST_RDONLY:
+        hint = "mount it read-write, or set volume.path in the study"
+        raise UserError(f"volume.path {path} lies on a file system that is mounted read-only", hint)
     free = status.f_bavail * status.f_frsize
     if free < needed + RESERVE:
         raise UserError(

@@ -125,7 +125,7 @@ class Fio(Workload):
     def parse(self, point: Point, data: TrialData) -> tuple[Measurement, ...]:
         try:
             return figures(point.params, only_job(data.output(OUTPUT).stdout), data.drain_s)
-        except (LookupError, TypeError, ValueError) as error:
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
             raise TrialFailed(f"fio's result is not understood ({type(error).__name__}: {error})") from None
 
     def complaint(self, stdout: bytes, stderr: bytes) -> str:

@@ -102,7 +102,7 @@ class Iperf3(Workload):
             raise TrialFailed(f"iperf3 reports: {said}")
         try:
             return figures(document["end"])
-        except (LookupError, TypeError, ValueError) as error:
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
             raise TrialFailed(f"iperf3's result is not understood ({type(error).__name__}: {error})") from None
 
     def complaint(self, stdout: bytes, stderr: bytes) -> str:

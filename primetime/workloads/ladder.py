@@ -11,10 +11,14 @@ measured; the level only spreads the points.
 
 from __future__ import annotations
 
-from primetime.model import Measurement, Point, Recipe, Site, Step, TrialData, Where
+from collections.abc import Mapping
+
+from primetime.errors import UserError
+from primetime.model import Measurement, Point, Recipe, Scalar, Site, Step, TrialData, Where
 from primetime.workloads.base import GRACE_S, Kind, Parameter, Workload
 
 PERIOD_S = 0.02
+FULL = 100  # per cent
 PROGRAM = """
 import os, sys, time
 share, seconds, period = (float(word) for word in sys.argv[1:4])
@@ -47,9 +51,15 @@ class Ladder(Workload):
         Parameter("duration", Kind.DURATION, 10.0, "length of the window", least=1.0),
     )
 
+    def check(self, where: str, given: Mapping[str, object]) -> dict[str, Scalar]:
+        params = super().check(where, given)
+        if int(params["level"]) > FULL:
+            raise UserError(f"{where}: level is per cent of every CPU, not {given['level']!r}", f"at most {FULL}")
+        return params
+
     def recipe(self, point: Point, site: Site) -> Recipe:
         seconds = 1.0 if site.smoke else float(point.params["duration"])
-        share = min(100.0, float(point.params["level"])) / 100.0
+        share = min(FULL, float(point.params["level"])) / FULL  # campaigns begun before hold more
         return Recipe(run=(step(share, seconds, "ladder"),), warm=(step(0.0, 0.0, "warm"),), duration_s=seconds)
 
     def parse(self, point: Point, data: TrialData) -> tuple[Measurement, ...]:  # noqa: ARG002

@@ -16,6 +16,7 @@ against reading virtualisation overhead out of streams: rr stands beside them. I
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import isfinite
 
 from primetime.errors import TrialFailed, UserError
 from primetime.model import (
@@ -126,12 +127,16 @@ def figures(point: Point, values: Mapping[str, str]) -> tuple[Measurement, ...]:
     rate = float(values["THROUGHPUT"]) * UNITS[values["THROUGHPUT_UNITS"]]
     if rate <= 0:
         raise TrialFailed("netperf moved nothing")
-    return (
+    found = (
         Measurement(TRANSACTIONS if point.params["test"] == "rr" else THROUGHPUT, rate),
         Measurement(RUNTIME, float(values["ELAPSED_TIME"])),
         *retransmits(point, values),
         *latencies(point, values),
     )
+    for one in found:
+        if not isfinite(one.value):
+            raise ValueError(f"{one.metric.name} is {one.value}")
+    return found
 
 
 def direction(point: Point) -> tuple[str, ...]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import math
 import random
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -84,3 +86,21 @@ def test_the_verb(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert report["forecast"]["needs"][0]["environment"] == "runc"
     assert main(["plan", str(study), "--seed", "1", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["forecast"] is None
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "UPDATE measurement SET value = 'fast'",
+        "UPDATE measurement SET value = 9e999",
+        "UPDATE boot SET t1 = 'noon'",
+        "UPDATE trial SET duration_s = 'long'",
+    ],
+)
+def test_an_earlier_campaign_that_is_damaged_predicts_nothing(tmp_path: Path, sql: str) -> None:
+    path = make_campaign(tmp_path / "made.sqlite", PAIR)
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute(sql)
+        connection.commit()
+    with CampaignFile.open(path, write=False) as earlier, pytest.raises(UserError, match="is damaged"):
+        forecast(study_of(PAIR), earlier)

@@ -9,12 +9,14 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+from full_disk import no_file_over
 
 from primetime.analysis import Analysis, analyse
 from primetime.analysis.checks.tools import fsync_fault
 from primetime.campaign.foreign import Foreign, import_campaign
 from primetime.campaign.foreign_map import place_files
 from primetime.campaign.foreign_tools import fio_size, read_run
+from primetime.campaign.study_file import load_study
 from primetime.cli import main
 from primetime.errors import TrialFailed, UserError
 from primetime.model import Verdict
@@ -283,3 +285,114 @@ def test_the_report_draws_them(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert "writes durably faster than the bare metal" in " ".join(capsys.readouterr().out.split())
     page = path.with_suffix(".html").read_text()
     assert page.count("<svg") >= 4
+
+
+def changed(text: str, where: str, value: object) -> bytes:
+    """A tool's JSON with one value changed, by its path of keys and places."""
+    document = json.loads(text)
+    *path, last = [int(key) if key.isdecimal() else key for key in where.split("/")]
+    inner = document
+    for key in path:
+        inner = inner[key]
+    inner[last] = value
+    return json.dumps(document).encode()
+
+
+IPERF3 = (RECORDED / "iperf3-3.18-stream.json").read_text()
+NETPERF = (RECORDED / "netperf-2.7.1-rr.txt").read_text()
+
+
+@pytest.mark.parametrize(
+    ("where", "value"),
+    [
+        ("jobs/0/job options/runtime", 10),
+        ("jobs/0/job options/rw", None),
+        ("jobs/0/job options/ioengine", "\ud800"),
+        ("jobs/0/job options/iodepth", "9" * 30),
+        ("jobs/0/sync", None),
+        ("jobs/0/read", []),
+        ("jobs/0/read/io_bytes", float("inf")),
+        ("jobs/0/read/io_bytes", float("nan")),
+        ("jobs/0/read/io_bytes", 10**20),
+        ("jobs/0/read/io_bytes", 10**400),
+        ("jobs/0/read/clat_ns/mean", float("inf")),
+        ("jobs/0/elapsed", float("inf")),
+        ("jobs/0", 7),
+        ("timestamp", 10**30),
+        ("timestamp", float("inf")),
+    ],
+)
+def test_values_of_fio_that_nobody_could_mean(where: str, value: object) -> None:
+    with pytest.raises(TrialFailed, match="not understood"):
+        read_run("fio", changed(fio_text(), where, value))
+
+
+@pytest.mark.parametrize(
+    ("where", "value"),
+    [
+        ("end/sum_sent", 3),
+        ("end/sum_received", [1]),
+        ("start/test_start/duration", float("inf")),
+        ("start/timestamp/timesecs", 10**30),
+        ("start", "x"),
+    ],
+)
+def test_values_of_iperf3_that_nobody_could_mean(where: str, value: object) -> None:
+    with pytest.raises(TrialFailed, match="not understood"):
+        read_run("iperf3", changed(IPERF3, where, value))
+
+
+@pytest.mark.parametrize("key", ["ELAPSED_TIME", "THROUGHPUT", "MEAN_LATENCY"])
+def test_values_of_netperf_that_nobody_could_mean(key: str) -> None:
+    said = "\n".join(f"{key}=inf" if line.startswith(f"{key}=") else line for line in NETPERF.splitlines())
+    with pytest.raises(TrialFailed, match="not understood"):
+        read_run("netperf", said.encode())
+
+
+def test_nested_beyond_all_is_not_understood() -> None:
+    with pytest.raises(TrialFailed):
+        read_run("fio", b'{"jobs": ' + b"[" * 100_000)
+
+
+def test_a_broken_value_is_a_failed_trial_of_an_import(tmp_path: Path) -> None:
+    broken = changed(fio_text(), "jobs/0/read/io_bytes", float("inf")).decode()
+    files = {"fio-a-x.json": fio_text(), "fio-b-x.json": fio_text(), "fio-b-y.json": broken, "fio-a-y.json": fio_text()}
+    analysis = imported(tmp_path, files, "fio-{environment}-*.json")
+    [reason] = [one.reason for one in analysis.excluded if one.status == "failed"]
+    assert "fio's output is not understood" in reason
+
+
+def test_an_import_without_room_leaves_nothing(tmp_path: Path) -> None:
+    (tmp_path / "fio-a.json").write_text(fio_text())
+    path = tmp_path / "out.sqlite"
+    CampaignFile.create(path, load_study("quick"), 1, "x").close()
+    room = path.stat().st_size  # of a campaign's tables
+    path.unlink()
+    # what is not compressed any further makes the file longer than that
+    files = [tmp_path / f"fio-{label}.json" for label in "abcdefgh"]
+    for file in files:
+        file.write_text(json.dumps({**json.loads(fio_text()), "noise": os.urandom(40_000).hex()}))
+    with no_file_over(room), pytest.raises(UserError, match="cannot be written") as refused:
+        import_campaign(Foreign("fio", files, "fio-{environment}.json"), path)
+    assert "resume" not in refused.value.hint
+    assert list(tmp_path.glob("out*")) == []
+
+
+def test_an_import_never_takes_the_place_of_a_campaign(tmp_path: Path) -> None:
+    (tmp_path / "fio-a.json").write_text(fio_text())
+    path = tmp_path / "out.sqlite"
+    path.write_text("something else")
+    with pytest.raises(UserError, match="exists already"):
+        import_campaign(Foreign("fio", [tmp_path / "fio-a.json"], "fio-{environment}.json"), path)
+    assert path.read_text() == "something else"
+
+
+def test_names_that_are_no_text_or_too_long(tmp_path: Path) -> None:
+    odd = tmp_path / "fio-a-\udcff.json"
+    odd.write_text(fio_text())
+    with pytest.raises(UserError, match="is not UTF-8"):
+        place_files([odd], "fio-{environment}-*.json")
+    with pytest.raises(UserError, match="is not UTF-8"):
+        place_files([tmp_path], "fio-{environment}-\udcff.json")
+    with pytest.raises(UserError, match="file name too long"):
+        place_files([tmp_path / ("x" * 300)], "fio-{environment}-*.json")

@@ -82,6 +82,11 @@ FILES = NATIVE + '[[points]]\nworkload = "files"\npersonality = "fileserver"\n'
         (NATIVE + POINT + "[limits]\ncpus = 'two'", "limits.cpus: must be a whole number"),
         (NATIVE + POINT + "[limits]\nmemroy = '1GiB'", "limits.memroy: unknown key"),
         (NATIVE + POINT + "[pace]\nsettle = 3", "pace.settle: must be a duration"),
+        (NATIVE + POINT + "[pace]\nsettle = '31s'", "pace.settle: 31 s are longer than pace.settle_limit = 30 s"),
+        (NATIVE + POINT + "[blocks]\nbudget = '0s'", "blocks.budget: leaves no time for any block"),
+        (NATIVE + POINT + "[exclude]\nbusy = 2", "exclude.busy: is a share of all CPUs, at most 1, not 2"),
+        (NATIVE + "[[points]]\nworkload = 'ladder'\nlevel = 500", "level is per cent of every CPU, not 500"),
+        (NATIVE + "read_limit = -1\n" + POINT, "read_limit cannot be negative"),
         (NATIVE + POINT + "[blocks]\nmin = 9\nmax = 3", "blocks.max: 3 is less than blocks.min = 9"),
         (NATIVE + POINT + "[volume]\nmode = 'ram'", "volume.mode: cannot be 'ram'"),
         (NATIVE + POINT + "[volume]\npath = 'here'", "volume.path: 'here' is not an absolute path"),
@@ -129,3 +134,8 @@ def test_binary_file_is_a_user_error(tmp_path: Path) -> None:
     path.write_bytes(b"\xff\xfe\x00")
     with pytest.raises(UserError, match="cannot be read"):
         load_study(str(path))
+
+
+def test_what_a_study_did_not_say_is_no_mistake_of_its(tmp_path: Path) -> None:
+    study = load_study(written(tmp_path, NATIVE + POINT + "[pace]\nsettle_limit = '0s'\n[exclude]\nbusy = 1\n"))
+    assert (study.pace.settle_limit_s, study.exclude) == (0.0, {"busy": 1.0})

@@ -73,6 +73,11 @@ def test_complaint_of_a_wrong_option_is_not_its_usage() -> None:
     assert workload("iperf3").complaint(b"", b"exec: iperf3: not found\n") == "exec: iperf3: not found"
 
 
+def test_a_summary_that_is_none_fails_the_trial() -> None:
+    with pytest.raises(TrialFailed, match="not understood"):
+        parsed(b'{"end": {"sum_received": {"bits_per_second": 1, "seconds": 1}, "sum_sent": 3}}')
+
+
 @pytest.mark.parametrize("stdout", [b"", b"[]", b'{"end": {}}', b'{"end": {"sum_received": {"seconds": "x"}}}', b"{"])
 def test_no_result_fails_the_trial(stdout: bytes) -> None:
     with pytest.raises(TrialFailed):
