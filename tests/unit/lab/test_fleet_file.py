@@ -87,20 +87,25 @@ def test_it_is_the_same_file_afterwards(tmp_path: Path) -> None:
     assert tomllib.loads(other_name.read_text())["devices"]["x86"] == ENTRY
 
 
+def mknod(path: Path) -> None:
+    """Make a socket that nothing listens on: opening it fails, where opening a pipe would wait for ever."""
+    os.mknod(path, stat.S_IFSOCK | 0o600)
+
+
 def test_what_is_no_regular_file_is_refused_early_and_left_alone(tmp_path: Path) -> None:
     """`--fleet /dev/null`, as root, once took the device's place."""
-    pipe, link, directory = tmp_path / "pipe", tmp_path / "link", tmp_path / "directory"
-    os.mkfifo(pipe)
-    link.symlink_to(pipe)
+    node, link, directory = tmp_path / "node", tmp_path / "link", tmp_path / "directory"
+    mknod(node)
+    link.symlink_to(node)
     directory.mkdir()
-    for path in (pipe, link, directory):
+    for path in (node, link, directory):
         before = path.lstat()
         for act in (lambda: require_editable(path, "x86"), lambda: add_to_fleet(path, "x86", ENTRY)):  # noqa: B023
             with pytest.raises(UserError, match="is no regular file") as error:
                 act()
             assert error.value.hint
         assert path.lstat().st_ino == before.st_ino
-    assert stat.S_ISFIFO(pipe.stat().st_mode)
+    assert stat.S_ISSOCK(node.stat().st_mode)
 
 
 def test_a_second_time_changes_nothing(tmp_path: Path) -> None:
