@@ -68,12 +68,30 @@ def execute(options: argparse.Namespace) -> int:
             raise
         raise UserError("primetime.pyz has no lab, only the half that measures", "pip install primetime") from None
 
+    if options.act == "ssh":
+        options.lab, options.command = own_option(options.lab, options.command)
     root = (options.lab or default_root()).resolve()
     if options.act == "list":
         return show(root, options.json)
     board = Board(root, profile(options.profile).name)
     with interruptible():
         return {"up": up, "down": down, "kill": kill, "ssh": ssh}[options.act](board, options)
+
+
+def own_option(lab: Path | None, command: list[str]) -> tuple[Path | None, list[str]]:
+    """Take a --lab between PROFILE and COMMAND out of the command, to which argparse leaves all behind PROFILE.
+
+    What follows "--" is the board's, whatever it looks like.
+    """
+    while command and command[0].partition("=")[0] == "--lab":
+        word, behind = command[0], command[1:]
+        _, has_value, directory = word.partition("=")
+        if not has_value:
+            directory, behind = (behind or [""])[0], behind[1:]
+        if not directory:
+            raise UserError("--lab needs a directory", "primetime lab ssh PROFILE --lab DIR -- COMMAND")
+        lab, command = Path(directory), behind
+    return lab, command[1:] if command[:1] == ["--"] else command
 
 
 def up(board: Board, options: argparse.Namespace) -> int:
@@ -83,9 +101,9 @@ def up(board: Board, options: argparse.Namespace) -> int:
 
     fleet = options.fleet.absolute()
     fleet_file.require_editable(fleet, board.name)  # said now, not in a minute
-    if board.exists and emulator.is_up(board):
+    if board.exists and not options.fresh and emulator.is_up(board):
         enter(board, fleet)
-        raise UserError(f"{board.name} is up already", f"it stands in {fleet}; primetime lab ssh {board.name}")
+        raise UserError(f"{board.name} is up already", f"it stands in {fleet}; {board.typed('ssh')}")
     try:
         seconds = life.up(board, profile(board.name), options.fresh, say)
     except BootFailed as error:
@@ -94,7 +112,7 @@ def up(board: Board, options: argparse.Namespace) -> int:
     changed = enter(board, fleet)
     say(f"{board.name}: up after {seconds:.0f} s, port {board.about().port} of 127.0.0.1")
     say(f"{board.name}: {'written to' if changed else 'stands in'} {fleet}")
-    say(f"{board.name}: a shell there: primetime lab ssh {board.name}")
+    say(f"{board.name}: a shell there: {board.typed('ssh')}")
     return DONE
 
 
@@ -133,11 +151,10 @@ def ssh(board: Board, options: argparse.Namespace) -> int:
     from primetime.lab.reach import ssh_argv
 
     life.require_up(board)
-    command = options.command[1:] if options.command[:1] == ["--"] else options.command
-    interactive = ["-t"] if not command and sys.stdin.isatty() else []
+    interactive = ["-t"] if not options.command and sys.stdin.isatty() else []
     argv = ssh_argv(board)
     streams = Spawning(stdin=sys.stdin, stdout=sys.stdout, stderr=sys.stderr)
-    with spawn([argv[0], *interactive, *argv[1:], *command], streams) as child:
+    with spawn([argv[0], *interactive, *argv[1:], *options.command], streams) as child:
         return child.wait()
 
 
@@ -153,8 +170,10 @@ def show(root: Path, as_json: bool) -> int:
 def line(one: Standing) -> str:
     """One profile in words."""
     where = f"port {one.port}, disk {one.disk_bytes >> 20} MiB" if one.port else ""
+    if one.state == "damaged":
+        where = f"see {one.directory}, or make it anew: lab up --fresh"
     size = f"{one.cpus} CPU {one.memory_bytes >> 20:>5} MiB"
-    return f"{one.profile:<6} {one.state:<5} {size}  {one.likeness:<24} {where}".rstrip()
+    return f"{one.profile:<6} {one.state:<7} {size}  {one.likeness:<24} {where}".rstrip()
 
 
 def say(words: str) -> None:

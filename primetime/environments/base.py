@@ -19,6 +19,7 @@ from primetime.host.cgroup import Cgroup
 from primetime.host.ledger import Ledger
 from primetime.images.guest import GuestImages
 from primetime.model import Command, EnvironmentSpec, Evidence, Fact, Footprint, Limits, Outcome, Scalar, Usability
+from primetime.model.toml_table import wanted
 
 DATA_DIRECTORY = "/data"  # where the volume is, inside every environment
 BYPASSES = "bypasses_host_cache"  # the fact: what a member says of itself, and what a boot proved
@@ -233,7 +234,7 @@ def check_settings(member: type[Environment], spec: EnvironmentSpec) -> dict[str
             raise UserError(f"{where}: unknown setting {name!r}", f"known settings: {', '.join(known) or 'none'}")
         setting = known[name]
         if type(value) is not type(setting.default):
-            raise UserError(f"{where}: {name} must be a {type(setting.default).__name__}, not {value!r}", setting.help)
+            raise UserError(f"{where}: {name} must be {wanted(setting.default)}, not {value!r}", setting.help)
         if not isinstance(value, str) and value < 0:
             raise UserError(f"{where}: {name} cannot be negative", setting.help)
         if setting.choices and value not in setting.choices:

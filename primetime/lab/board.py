@@ -6,10 +6,11 @@ import fcntl
 import json
 import os
 import secrets
+import shlex
 import shutil
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -27,6 +28,9 @@ PORT_TRIES = 100
 KEY_LIMIT_S = 60.0
 COPY_LIMIT_S = 600.0
 RESERVE = 2 << 30  # for what will be written on the board
+ABOUT = "board.json"
+FILES = ("disk.img", "kernel", "initrd.img", "id_ed25519", "known_hosts")  # without one of them it cannot start
+MOST_PORT = 65535
 LOOPBACK = "127.0.0.1"
 
 
@@ -75,7 +79,34 @@ class Board:
     @property
     def exists(self) -> bool:
         """Whether it was made: the directory is renamed into place when everything is in it."""
-        return (self.directory / "board.json").is_file()
+        return (self.directory / ABOUT).is_file()
+
+    @property
+    def gone(self) -> Path:
+        """What its directory is called while it is removed."""
+        return self.root / f"{self.name}.gone"
+
+    @property
+    def has_traces(self) -> bool:
+        """Whether its directory is a board's, damaged perhaps, and not somebody's own of the same name."""
+        return any((self.directory / name).exists() for name in (ABOUT, *FILES))
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it can be started, as far as can be seen."""
+        try:
+            self.about()
+        except UserError:
+            return False
+        return all((self.directory / name).is_file() for name in FILES)
+
+    def typed(self, act: str, *options: str) -> str:
+        """What to type for an act on this board; it says where the boards lie when they lie elsewhere."""
+        return shlex.join(["primetime", "lab", act, *options, *elsewhere(self.root), self.name])
+
+    def damaged(self) -> UserError:
+        """What to say of one that cannot be started any more."""
+        return UserError(f"the board {self.name} in {self.directory} is damaged", self.typed("up", "--fresh"))
 
     def of_another(self) -> UserError:
         """What to say to a user who may not touch it."""
@@ -84,12 +115,13 @@ class Board:
     def about(self) -> About:
         """Read what it is. UserError when that cannot be read (this host lost its own power, say)."""
         try:
-            found = json.loads((self.directory / "board.json").read_text(encoding="utf-8"))
-            return About(str(found["profile"]), int(found["port"]), str(found.get("recipe", "")))
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
-            raise UserError(
-                f"the board {self.name} in {self.directory} is damaged", f"primetime lab up --fresh {self.name}"
-            ) from None
+            found = json.loads((self.directory / ABOUT).read_text(encoding="utf-8"))
+            about = About(str(found["profile"]), found["port"], str(found.get("recipe", "")))
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+            raise self.damaged() from None
+        if type(about.port) is not int or not 0 < about.port <= MOST_PORT:
+            raise self.damaged()
+        return about
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -106,15 +138,16 @@ class Board:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
+                listing = shlex.join(["primetime", "lab", "list", *elsewhere(self.root)])
                 raise UserError(
-                    f"another primetime lab is busy with {self.name}", "wait for it, see: primetime lab list"
+                    f"another primetime lab is busy with {self.name}", f"wait for it, see: {listing}"
                 ) from None
             yield
 
     def make(self, profile: Profile, parts: Parts) -> None:
         """Copy the parts, make keys and choose a port. UserError without room."""
         part = self.root / f"{self.name}.part"
-        for half in (part, self.root / f"{self.name}.gone"):  # of a maker or a remover that was killed
+        for half in (part, self.gone):  # of a maker or a remover that was killed
             shutil.rmtree(half, ignore_errors=True)
         check_room(self.root, parts.disk)
         part.mkdir(mode=0o755)
@@ -140,27 +173,41 @@ class Board:
         initrd = cpio.padded(parts.initrd.read_bytes()) + cpio.archive(own_files(part, self.name))
         write_secret(part / "initrd.img", initrd)
         about = About(profile.name, port, recipe(profile.emulator.architecture))
-        (part / "board.json").write_text(json.dumps(asdict(about), indent=1), encoding="utf-8")
+        (part / ABOUT).write_text(json.dumps(asdict(about), indent=1), encoding="utf-8")
 
     def remove(self) -> None:
         """Delete the board with everything on its disk. UserError when that is not permitted.
 
         It is gone at once, whole: what a killed remover leaves is no board, and goes with the next removal or making.
+        What is not permitted to us keeps its name.
         """
-        gone = self.root / f"{self.name}.gone"
+        place = self.gone
         try:
-            if gone.exists():  # of a remover that was killed
-                shutil.rmtree(gone)
-            with suppress(FileNotFoundError):
-                self.directory.rename(gone)
-                shutil.rmtree(gone)
+            if self.gone.exists():  # of a remover that was killed
+                shutil.rmtree(self.gone)
+            place = self.directory
+            if self.directory.exists():
+                self._take_away()
         except OSError as error:
-            raise UserError(f"{self.directory} cannot be removed: {error.strerror}", "run as who made it") from None
+            raise UserError(f"{place} cannot be removed: {error.strerror}", "run as who made it") from None
+
+    def _take_away(self) -> None:
+        self.directory.rename(self.gone)
+        try:
+            shutil.rmtree(self.gone)
+        except OSError:
+            self.gone.rename(self.directory)
+            raise
 
 
 def default_root() -> Path:
     """Where boards lie unless somebody says otherwise."""
     return Path(os.environ.get(ROOT_VARIABLE) or DEFAULT_ROOT)
+
+
+def elsewhere(root: Path) -> list[str]:
+    """The option that says where boards lie, where nothing else says so."""
+    return [] if root == default_root().resolve() else ["--lab", str(root)]
 
 
 def own_files(part: Path, name: str) -> list[cpio.Member]:

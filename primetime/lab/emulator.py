@@ -89,17 +89,20 @@ def escaped(path: Path) -> str:
 
 
 def start(board: Board, profile: Profile, size: Size) -> None:
-    """Start the emulator in the background. UserError when its port is taken or QEMU refuses."""
+    """Start the emulator in the background. UserError when it is damaged, its port is taken or QEMU refuses."""
+    if not board.is_whole:
+        raise board.damaged()
     port = board.about().port
     if not is_free(port):
         raise UserError(
             f"the port {port} of {board.name} is taken by another program",
-            f"see which: ss -ltnp sport = :{port}, or make the board anew: primetime lab up --fresh {board.name}",
+            f"see which: ss -ltnp sport = :{port}, or make the board anew: {board.typed('up', '--fresh')}",
         )
     try:
         run([program_of(profile.emulator), *emulator_argv(board, profile, size, port)], timeout_s=START_LIMIT_S)
     except CommandFailed as error:
-        raise UserError(f"the emulator did not start: {error.message}", f"primetime lab up {board.name}") from error
+        hint = f"if nothing there can be mended, make the board anew: {board.typed('up', '--fresh')}"
+        raise UserError(f"the emulator did not start: {error.message}", hint) from error
     board.pid_file.chmod(0o644)  # QEMU shows it to its own user alone
 
 
@@ -119,7 +122,7 @@ def find(board: Board) -> int | None:
     try:
         pid = int(board.pid_file.read_text(encoding="ascii"))
         descriptor = os.pidfd_open(pid)
-    except (OSError, ValueError):
+    except (OSError, ValueError, OverflowError):
         return None
     try:  # read after opening: a later process of that number is not what was opened
         words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")

@@ -35,27 +35,16 @@ def add_to_fleet(path: Path, name: str, entry: Mapping[str, Value]) -> bool:
     """Write a device's entry into a fleet file; whether the file had to be changed.
 
     UserError when the file is no TOML, has the device in a form that is not ours to edit, or cannot be written.
+    It is written in place: what takes its name would need the directory's permission, and lose owner, link or mount.
     """
     try:
         with alone(path.parent):
             before, after = edited(path, name, entry)
             if after != before:
-                replace_whole(path, after)
+                path.write_text(after, encoding="utf-8", newline="")
     except OSError as error:
         raise UserError(f"{path} cannot be written: {error.strerror}", "name another file: --fleet FILE") from None
     return after != before
-
-
-def replace_whole(path: Path, text: str) -> None:
-    """Write a user's file so that it is never half there; owner, mode and a link stay as they are. OSError."""
-    target = path.resolve()
-    part = target.with_name(f".{target.name}.part")
-    part.write_text(text, encoding="utf-8", newline="")
-    if target.exists():
-        kept = target.stat()
-        os.chown(part, kept.st_uid, kept.st_gid)
-        part.chmod(kept.st_mode & 0o7777)
-    part.rename(target)
 
 
 @contextmanager
@@ -91,19 +80,22 @@ def edited(path: Path, name: str, entry: Mapping[str, Value]) -> tuple[str, str]
     if not fits:
         raise UserError(
             f"{path} has the device {name} in a form that cannot be brought up to date",
-            f"remove it there, then again: primetime lab up {name}",
+            "remove it there, then the same again",
         )
     return before, after
 
 
 def read(path: Path) -> str:
-    """Return the file as it is, "" when there is none."""
+    """Return the file as it is, "" when there is none. UserError for a device or a pipe, which is not even opened."""
+    hint = "name another file: --fleet FILE"
     try:
+        if path.exists() and not path.is_file():
+            raise UserError(f"{path} is no regular file", hint)
         return path.read_bytes().decode("utf-8")
     except FileNotFoundError:
         return ""
     except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{path} cannot be read: {error}", "name another file: --fleet FILE") from None
+        raise UserError(f"{path} cannot be read: {error}", hint) from None
 
 
 def devices(text: str) -> dict[str, dict[str, object]]:

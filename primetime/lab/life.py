@@ -28,7 +28,7 @@ class Standing:
 
     profile: str
     likeness: str
-    state: str  # "up", "down", "none"
+    state: str  # "up", "down", "none", "damaged"
     port: int
     cpus: int
     memory_bytes: int
@@ -46,10 +46,15 @@ def up(board: Board, profile: Profile, fresh: bool, progress: Progress) -> float
     size = fitted(profile, this_host(emulator.qemu_major(program)))
     with board.locked():
         if emulator.is_up(board):
-            raise UserError(f"{board.name} is up already", f"primetime lab ssh {board.name}")
+            hint = f"first: {board.typed('kill')}" if fresh else board.typed("ssh")
+            raise UserError(f"{board.name} is up already", hint)
+        if board.directory.exists() and not board.has_traces:
+            raise UserError(f"{board.directory} is there and is no board", "move it away, or say where: --lab DIR")
         if fresh:
             board.remove()
         if not board.exists:
+            if board.has_traces:  # there may be a disk that somebody wants
+                raise board.damaged()
             progress(f"{board.name}: making its disk, a minute where nothing is cached")
             board.make(profile, board_parts(Cache(), profile.emulator.architecture))
         elif board.about().recipe != recipe(profile.emulator.architecture):
@@ -72,13 +77,15 @@ def start(board: Board, profile: Profile, size: Size) -> float:
 def down(board: Board, remove: bool) -> bool:
     """Shut a board down; whether it went by itself. One that does not within a minute is cut off.
 
-    `remove`: delete it afterwards. UserError when there is none, or when it is down and shall stay.
+    `remove`: delete it afterwards, also what is left of a damaged one or by a killed remover. UserError when there
+    is none, or when it is down and shall stay.
     """
     with board.locked():
-        require_made(board)
+        if not remove or not (board.has_traces or board.gone.exists()):
+            require_made(board)
         orderly = shut_down(board)
         if orderly is None and not remove:
-            raise UserError(f"{board.name} is not up", f"primetime lab up {board.name}")
+            raise UserError(f"{board.name} is not up", board.typed("up"))
         if remove:
             board.remove()
         return orderly is not False
@@ -101,22 +108,24 @@ def kill(board: Board) -> None:
 
     UserError when there is none or it is not up.
     """
-    require_made(board)
-    if not emulator.cut_power(board):
-        raise UserError(f"{board.name} is not up", f"primetime lab up {board.name}")
+    if not emulator.cut_power(board):  # first: a damaged one may still run
+        require_made(board)
+        raise UserError(f"{board.name} is not up", board.typed("up"))
 
 
 def require_made(board: Board) -> None:
-    """UserError when there is no such board."""
+    """UserError when there is no such board, or nothing says what it is."""
     if not board.exists:
-        raise UserError(f"there is no board {board.name} here", f"primetime lab up {board.name}")
+        if board.has_traces:
+            raise board.damaged()
+        raise UserError(f"there is no board {board.name} here", board.typed("up"))
 
 
 def require_up(board: Board) -> None:
     """UserError unless the board is up."""
     require_made(board)
     if not emulator.is_up(board):
-        raise UserError(f"{board.name} is not up", f"primetime lab up {board.name}")
+        raise UserError(f"{board.name} is not up", board.typed("up"))
     if not os.access(board.identity, os.R_OK):
         raise board.of_another()
 
@@ -130,14 +139,22 @@ def of_profile(board: Board, profile: Profile) -> Standing:
     """Return how one board stands, with the size it has or would have here."""
     program = find_program(profile.emulator.program)
     size = fitted(profile, this_host(emulator.qemu_major(program) if program else 0))
-    state = "none" if not board.exists else "up" if emulator.is_up(board) else "down"
     return Standing(
         profile=profile.name,
         likeness=profile.likeness,
-        state=state,
-        port=board.about().port if board.exists else 0,
+        state=state(board),
+        port=board.about().port if board.is_whole else 0,
         cpus=size.cpus,
         memory_bytes=size.memory_bytes,
-        disk_bytes=board.disk.stat().st_blocks * 512 if board.exists else 0,
+        disk_bytes=board.disk.stat().st_blocks * 512 if board.disk.is_file() else 0,
         directory=str(board.directory),
     )
+
+
+def state(board: Board) -> str:
+    """How one board stands, in a word. A damaged one keeps no other from being shown."""
+    if not board.has_traces:
+        return "none"
+    if not board.is_whole:
+        return "damaged"
+    return "up" if emulator.is_up(board) else "down"

@@ -16,6 +16,19 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}")
 MOST_CHARACTERS = 250
 
 
+def header(path: str) -> str:
+    """How the table's first line is written: that of one in a list has two brackets and no number."""
+    name, bracket, _ = path.partition("[")
+    return f"[[{name}]]" if bracket else f"[{name}]"
+
+
+def wanted(default: Scalar) -> str:
+    """What a value of the same type as `default` is called in a file."""
+    if isinstance(default, bool):
+        return "true or false"
+    return {str: "a word in quotes", int: "a whole number", float: "a number"}[type(default)]
+
+
 class TomlTable:
     """A TOML table that remembers which keys were asked for, so that the rest are mistakes."""
 
@@ -23,7 +36,7 @@ class TomlTable:
         self.file = file
         self.path = path
         if not isinstance(content, Mapping):
-            raise UserError(f"{file}: {path} must be a table, not {content!r}", f"write [{path}]")
+            raise UserError(f"{file}: {path} must be a table, not {content!r}", f"write {header(path)}")
         self.content: Mapping[str, Any] = content
         self.asked: set[str] = set()
 
@@ -57,7 +70,8 @@ class TomlTable:
         """A string without control characters: it is printed, and may name a file."""
         value = self.get(key, default)
         if not isinstance(value, str):
-            raise self.mistake(key, f"must be a word in quotes, not {value!r}", f'write {key} = "{default}"')
+            example = default or "WORD"  # an empty word is seldom what is wanted
+            raise self.mistake(key, f"must be a word in quotes, not {value!r}", f'write {key} = "{example}"')
         if not value.isprintable():
             raise self.mistake(key, f"{value!r} holds control characters", "write it in one plain line")
         return value

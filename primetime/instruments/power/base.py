@@ -18,6 +18,7 @@ from typing import ClassVar
 
 from primetime.errors import UserError
 from primetime.model import Params, Scalar
+from primetime.model.toml_table import wanted
 
 WATTS, JOULES = "W", "J"
 TOTAL = "total"
@@ -125,9 +126,9 @@ def checked(member: type[Meter], name: str, given: Params) -> dict[str, Scalar]:
                 f"did you mean {near[0]}?" if near else f"known settings: {', '.join(known) or 'none'}",
             )
         default = known[key].default
-        wanted = (int, float) if isinstance(default, float) else type(default)
-        if not isinstance(value, wanted) or isinstance(value, bool) != isinstance(default, bool):
-            raise UserError(f"{where}: {key} must be a {type(default).__name__}, not {value!r}", known[key].help)
+        types = (int, float) if isinstance(default, float) else type(default)
+        if not isinstance(value, types) or isinstance(value, bool) != isinstance(default, bool):
+            raise UserError(f"{where}: {key} must be {wanted(default)}, not {value!r}", known[key].help)
     for key, setting in known.items():
         if setting.required and not given.get(key):
             raise UserError(f"{where}: {key} is missing", setting.help)

@@ -21,6 +21,7 @@ def read_meters(table: TomlTable) -> tuple[MeterSpec, ...]:
         try:
             meter(spec)
         except UserError as error:
-            raise UserError(f"{table.file}: {error.message}", error.hint) from None
+            words = error.message.removeprefix(f"meter.{name}")  # as it is called in a study file
+            raise UserError(f"{table.file}: {own.path}{words}", error.hint) from None
         found.append(spec)
     return tuple(found)

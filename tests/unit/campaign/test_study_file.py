@@ -123,6 +123,20 @@ def test_mistakes_name_file_key_and_a_way_out(tmp_path: Path, text: str, words: 
     assert caught.value.hint
 
 
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("points = [3]\n" + NATIVE, "write [[points]]"),
+        ("limits = 3\n" + NATIVE + POINT, "write [limits]"),
+        (NATIVE + POINT + "name = 3", 'write name = "WORD"'),
+    ],
+)
+def test_what_a_hint_says_to_write_can_be_written(tmp_path: Path, text: str, hint: str) -> None:
+    with pytest.raises(UserError) as caught:
+        load_study(written(tmp_path, text))
+    assert caught.value.hint == hint
+
+
 def test_unknown_name_lists_the_shipped_ones() -> None:
     with pytest.raises(UserError, match="there is no study 'quik'") as caught:
         load_study("quik")

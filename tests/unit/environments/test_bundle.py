@@ -65,7 +65,7 @@ def test_unknown_kind_names_the_known_ones() -> None:
     ("settings", "words"),
     [
         ({"storrage": "bind"}, "unknown setting 'storrage'"),
-        ({"storage": 3}, "storage must be a str"),
+        ({"storage": 3}, "storage must be a word in quotes"),
         ({"storage": "ram"}, "storage cannot be 'ram'"),
     ],
 )

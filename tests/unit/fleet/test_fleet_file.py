@@ -90,7 +90,11 @@ def test_a_home_directory_is_the_users(tmp_path: Path) -> None:
         ("[devices.a]\naddress = 'a'\nmeter = 'plug'", "devices.a.meter: there is no [meters.plug]", "add that table"),
         ("[devices.a]\naddress = 'a'\n[meters.plug]", "meters.plug.kind: unknown kind of meter 'plug'", "shelly"),
         ("[devices.a]\naddress = 'a'\n[meters.outside]\nmeter = 'x'", "unknown kind of meter 'outside'", "shelly"),
-        ("[devices.a]\naddress = 'a'\n[meters.shelly]", "meter.shelly (shelly): host is missing", "address"),
+        (
+            "[devices.a]\naddress = 'a'\n[meters.shelly]",
+            ": meters.shelly (shelly): host is missing",
+            "address",
+        ),
         (TWICE, "devices.b.meter: meter 'rapl' watches a already", "give each its own"),
     ],
 )

@@ -88,14 +88,51 @@ def test_a_board_that_cannot_be_made_leaves_nothing(tmp_path: Path, parts: Parts
     assert [path.name for path in board.root.iterdir()] == ["x86.lock"]
 
 
-@pytest.mark.parametrize("content", ["", "[]", "7", '{"port": 1}', '{"profile": "x86", "port": "many"}'])
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        "[]",
+        "7",
+        '{"port": 1}',
+        '{"profile": "x86", "port": "many"}',
+        '{"profile": "x86", "port": 99999999}',
+        '{"profile": "x86", "port": 0}',
+        '{"profile": "x86", "port": true}',
+        '{"profile": "x86", "port": Infinity}',
+        "[" * 100_000,
+    ],
+)
 def test_a_damaged_board_says_how_to_get_a_new_one(tmp_path: Path, content: str) -> None:
     board = Board(tmp_path, "x86")
     board.directory.mkdir()
     (board.directory / "board.json").write_text(content)
     with pytest.raises(UserError, match="is damaged") as error:
         board.about()
-    assert error.value.hint == "primetime lab up --fresh x86"
+    assert error.value.hint == f"primetime lab up --fresh --lab {tmp_path} x86"
+
+
+def test_hints_say_where_boards_lie_only_where_nothing_else_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    board = Board(tmp_path / "my lab", "x86")
+    assert board.typed("up", "--fresh") == f"primetime lab up --fresh --lab '{board.root}' x86"
+    monkeypatch.setenv(ROOT_VARIABLE, str(board.root))
+    assert board.typed("ssh") == "primetime lab ssh x86"
+
+
+def test_a_board_is_whole_with_all_its_files(tmp_path: Path, parts: Parts) -> None:
+    board = Board(tmp_path / "lab", "x86")
+    assert not board.is_whole
+    board.root.mkdir()
+    board.make(X86, parts)
+    assert board.is_whole
+    board.disk.unlink()
+    assert not board.is_whole
+    (board.directory / "board.json").unlink()
+    assert board.has_traces
+    (board.root / "pi4").mkdir()
+    assert not Board(board.root, "pi4").has_traces, "a directory of somebody's own"
 
 
 def test_one_verb_at_a_time(tmp_path: Path) -> None:
@@ -139,5 +176,9 @@ def test_what_cannot_be_removed_is_said(tmp_path: Path) -> None:
     board = Board(tmp_path, "x86")
     board.remove()  # there is none: nothing to do
     board.directory.write_bytes(b"no directory")
-    with pytest.raises(UserError, match="cannot be removed"):
+    with pytest.raises(UserError, match="x86 cannot be removed"):
+        board.remove()
+    assert board.directory.read_bytes() == b"no directory", "it keeps its name, so that what was said is true"
+    board.directory.rename(board.gone)
+    with pytest.raises(UserError, match=r"x86\.gone cannot be removed"):
         board.remove()

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -16,8 +16,8 @@ import pytest
 from primetime.errors import UserError
 from primetime.host.process import Spawning, spawn
 from primetime.lab import life
-from primetime.lab.board import About, Board
-from primetime.lab.emulator import cut_power, emulator_argv, is_up, kernel_command_line, qemu_major, running
+from primetime.lab.board import FILES, About, Board
+from primetime.lab.emulator import cut_power, emulator_argv, is_up, kernel_command_line, qemu_major, running, start
 from primetime.lab.profiles import GIB, PROFILES, Size
 
 SLEEPER = "import sys, time; print(flush=True); time.sleep(60)"
@@ -96,7 +96,7 @@ def test_another_process_of_that_number_is_none(board: Board) -> None:
         assert Path(f"/proc/{pid}").is_dir()
 
 
-@pytest.mark.parametrize("content", ["", "not a number", "999999999", "-1", "0"])
+@pytest.mark.parametrize("content", ["", "not a number", "999999999", "9" * 30, "-1", "0"])
 def test_a_useless_pid_file(board: Board, content: str) -> None:
     board.pid_file.write_text(content)
     with running(board) as emulator:
@@ -113,8 +113,62 @@ def test_verbs_on_what_is_not_there(board: Board, tmp_path: Path) -> None:
     for act in (life.kill, lambda one: life.down(one, remove=False), life.require_up):
         with pytest.raises(UserError, match="x86 is not up") as error:
             act(board)
-        assert error.value.hint == "primetime lab up x86"
+        assert error.value.hint == f"primetime lab up --lab {tmp_path} x86"
         with pytest.raises(UserError, match="no board pi4 here"):
             act(Board(tmp_path, "pi4"))
     assert life.down(board, remove=True)
     assert not board.exists
+
+
+def test_what_a_killed_remover_left_can_be_removed(tmp_path: Path) -> None:
+    board = Board(tmp_path, "x86")
+    board.gone.mkdir()
+    (board.gone / "disk.img").write_bytes(b"half")
+    with pytest.raises(UserError, match="no board x86 here"):
+        life.down(board, remove=False)
+    assert life.down(board, remove=True)
+    assert not board.gone.exists()
+    with pytest.raises(UserError, match="no board x86 here"):
+        life.down(board, remove=True)
+
+
+def test_what_is_damaged_can_be_removed_and_what_is_no_board_is_left_alone(tmp_path: Path) -> None:
+    board = Board(tmp_path, "x86")
+    board.directory.mkdir()
+    (board.directory / "letters").write_text("somebody's own")
+    with pytest.raises(UserError, match="no board x86 here"):
+        life.down(board, remove=True)
+    (board.directory / "disk.img").write_bytes(b"")
+    with pytest.raises(UserError, match="is damaged"):
+        life.down(board, remove=False)
+    assert life.down(board, remove=True)
+    assert not board.directory.exists()
+
+
+@pytest.mark.parametrize("content", ["{}", '{"profile": "x86", "port": 99999999}', None])
+def test_a_damaged_board_hides_no_other(board: Board, content: str | None) -> None:
+    """`lab list` shows it as what it is, and `lab up` says --fresh."""
+    if content is not None:
+        (board.directory / "board.json").write_text(content)
+    states = {one.profile: one.state for one in life.standing(board.root)}
+    assert states == {name: "damaged" if name == "x86" else "none" for name in PROFILES}
+    with pytest.raises(UserError, match="is damaged") as error:
+        start(board, PROFILES["x86"], Size(1, GIB))
+    assert "lab up --fresh" in error.value.hint
+
+
+def test_a_damaged_one_that_runs_can_be_killed(board: Board) -> None:
+    (board.directory / "board.json").unlink()
+    with process("-pidfile", str(board.pid_file)) as pid:
+        board.pid_file.write_text(f"{pid}\n")
+        life.kill(board)
+        assert not is_up(board)
+
+
+def test_an_emulator_that_refuses_does_not_hint_at_the_same_again(board: Board) -> None:
+    for name in FILES:
+        (board.directory / name).write_bytes(b"")
+    refusing = replace(PROFILES["x86"], emulator=replace(PROFILES["x86"].emulator, program="/bin/false"))
+    with pytest.raises(UserError, match="the emulator did not start") as error:
+        start(board, refusing, Size(1, GIB))
+    assert "lab up --fresh" in error.value.hint

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import stat
+import subprocess
 import threading
 import tomllib
 from pathlib import Path
@@ -9,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from primetime.errors import UserError
-from primetime.lab.fleet_file import Value, add_to_fleet, with_entry
+from primetime.lab.fleet_file import Value, add_to_fleet, require_editable, with_entry
 
 ENTRY: dict[str, Value] = {
     "address": "127.0.0.1",
@@ -56,6 +59,53 @@ def test_a_users_file_stays_what_it_is(tmp_path: Path) -> None:
     assert real.stat().st_mode & 0o7777 == 0o640
     assert tomllib.loads(real.read_text())["devices"]["x86"] == ENTRY
     assert {found.name for found in tmp_path.iterdir()} == {"mine.toml", "fleet.toml"}
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may lay one file over another")
+def test_a_file_that_is_mounted_is_written_in_place(tmp_path: Path) -> None:
+    """As into a container: nothing can take its name."""
+    real, path = tmp_path / "mine.toml", tmp_path / "fleet.toml"
+    real.write_text(OTHERS)
+    path.touch()
+    if subprocess.run(["mount", "--bind", str(real), str(path)], capture_output=True, check=False).returncode:
+        pytest.skip("no mounts here")
+    try:
+        add_to_fleet(path, "x86", ENTRY)
+    finally:
+        subprocess.run(["umount", str(path)], check=True)
+    assert tomllib.loads(real.read_text())["devices"]["x86"] == ENTRY
+
+
+def test_it_is_the_same_file_afterwards(tmp_path: Path) -> None:
+    """Who may write the file need not be allowed to write its directory, nor to give files away."""
+    path = tmp_path / "fleet.toml"
+    path.write_text(OTHERS)
+    other_name = tmp_path / "linked.toml"
+    other_name.hardlink_to(path)
+    add_to_fleet(path, "x86", ENTRY)
+    assert path.stat().st_ino == other_name.stat().st_ino
+    assert tomllib.loads(other_name.read_text())["devices"]["x86"] == ENTRY
+
+
+def mknod(path: Path) -> None:
+    """Make a socket that nothing listens on: opening it fails, where opening a pipe would wait for ever."""
+    os.mknod(path, stat.S_IFSOCK | 0o600)
+
+
+def test_what_is_no_regular_file_is_refused_early_and_left_alone(tmp_path: Path) -> None:
+    """`--fleet /dev/null`, as root, once took the device's place."""
+    node, link, directory = tmp_path / "node", tmp_path / "link", tmp_path / "directory"
+    mknod(node)
+    link.symlink_to(node)
+    directory.mkdir()
+    for path in (node, link, directory):
+        before = path.lstat()
+        for act in (lambda: require_editable(path, "x86"), lambda: add_to_fleet(path, "x86", ENTRY)):  # noqa: B023
+            with pytest.raises(UserError, match="is no regular file") as error:
+                act()
+            assert error.value.hint
+        assert path.lstat().st_ino == before.st_ino
+    assert stat.S_ISSOCK(node.stat().st_mode)
 
 
 def test_a_second_time_changes_nothing(tmp_path: Path) -> None:

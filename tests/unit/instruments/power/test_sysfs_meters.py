@@ -129,7 +129,7 @@ def test_settings_that_are_wrong_name_the_meter_and_a_way_out() -> None:
     with pytest.raises(UserError, match="unknown setting 'hots'") as caught:
         meter(MeterSpec("plug", "shelly", {"hots": "a"}))
     assert "did you mean host?" in caught.value.hint
-    with pytest.raises(UserError, match="port must be a int"):
+    with pytest.raises(UserError, match="port must be a whole number, not"):
         meter(MeterSpec("wt", "scpi", {"host": "a", "port": "x"}))
     with pytest.raises(UserError, match="unknown kind of meter 'ouija'"):
         meter(MeterSpec("x", "ouija", {}))
