@@ -63,6 +63,8 @@ def try_environment(device: Device, environment: Environment, how: BootStart) ->
     no_kvm = kvm_missing()
     if not no_kvm:
         with_kvm = boot_once(device, environment, how)
+        if with_kvm.state is Usable.NO and device.emulation():  # an emulator's KVM loses a guest now and then
+            with_kvm = boot_once(device, environment, how)
         # an emulator in an emulator tells nobody anything
         if with_kvm.state is not Usable.NO or device.emulation():
             return with_kvm

@@ -35,7 +35,7 @@ from primetime.environments.qemu_command import (
 )
 from primetime.environments.qmp import Qmp, connect, open_monitor
 from primetime.environments.watching import BootWatch
-from primetime.errors import BootFailed, UserError
+from primetime.errors import BootFailed, CommandTimeout, EnvironmentDied, UserError
 from primetime.host.process import Spawning, find_program, run, spawn
 from primetime.model import EnvironmentSpec, Evidence, Fact, Footprint, Usability, Usable
 
@@ -139,7 +139,10 @@ class Qemu(Environment):
         with failing_as("agent"):
             agent = stack.enter_context(open_agent(connect(agent_socket(context), CONNECT_LIMIT_S)))
             watch.wait(agent.hello.done, deadline)
-            monitor = stack.enter_context(open_monitor(monitor_socket(context)))
+            try:
+                monitor = stack.enter_context(open_monitor(monitor_socket(context)))
+            except (CommandTimeout, EnvironmentDied) as error:  # a QEMU that has ended leaves its socket behind
+                raise BootFailed("monitor", watch.exited() or error.message, watch.tail()) from error
         vmm = Vmm(process.pid, monitor, watch, uses_vhost(self.values), vcpus)
         instance = QemuInstance(context, agent, vmm)
         instance.started_at, instance.ready_at = started, ready

@@ -129,13 +129,17 @@ def measured(lent: Lent, machine: str, program: Path, environments: str, tmp_pat
 
 
 def carried_out(lent: Lent, tmp_path: Path) -> sqlite3.Connection:
-    """Carry the study on a board out; its campaign, every trial of which is done."""
+    """Carry the study on a board out; its campaign, every cell of which is done, if at the second attempt.
+
+    The KVM of an emulated board loses a guest now and then; the runner boots it again.
+    """
     command = "cd /root && rm -f c.sqlite && python3 primetime.pyz run study.toml -o c.sqlite"
     print(lent.run(command, limit_s=RUN_LIMIT_S))
     path = tmp_path / "c.sqlite"
     path.write_bytes(lent.read("/root/c.sqlite"))
     campaign = sqlite3.connect(path)
-    assert campaign.execute("SELECT environment, point, reason FROM trials WHERE status <> 'done'").fetchall() == []
+    told = campaign.execute("SELECT environment, point, status, reason FROM trials").fetchall()
+    assert {row[:2] for row in told} == {row[:2] for row in told if row[2] == "done"}, told
     return campaign
 
 

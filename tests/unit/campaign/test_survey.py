@@ -70,6 +70,25 @@ def test_what_cannot_be_emulated_is_tried_once(monkeypatch: pytest.MonkeyPatch, 
     assert device.acts == ["boot fc"]
 
 
+class EmulatedBoard(FakeDevice):
+    """A fake that is itself emulated."""
+
+    def emulation(self) -> str:
+        return "x86"
+
+
+@pytest.mark.parametrize(("fails", "state"), [(1, Usable.YES), (9, Usable.NO)])
+def test_an_emulators_kvm_may_lose_one_guest(
+    fails: int, state: Usable, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """As a campaign's boots may: what is left out of a whole campaign has failed twice."""
+    (tmp_path / "kvm").touch()
+    with_kvm(monkeypatch, tmp_path / "kvm")
+    device, member = EmulatedBoard(), Microvm(EnvironmentSpec("fc", "fake", {"fail_boots": fails}))
+    assert try_environment(device, member, BootStart(1)).state is state
+    assert device.acts.count("boot fc") == 2
+
+
 class Hung(FakeEnvironment):
     """A fake whose program hangs when it is asked what it is."""
 
