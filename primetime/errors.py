@@ -42,7 +42,8 @@ class CommandFailed(PrimetimeError):
         self.argv = tuple(argv)
         self.returncode = returncode
         self.stderr = stderr
-        said = f": {self.last_words()}" if self.last_words() else ""
+        words = self.last_words()
+        said = f": {words}" if words else ""
         super().__init__(f"{self.argv[0]} ended with exit code {returncode}{said} ({' '.join(self.argv)})")
 
     def last_words(self) -> str:

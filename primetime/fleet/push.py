@@ -8,14 +8,14 @@ from pathlib import Path, PurePosixPath
 
 from primetime.errors import CommandFailed
 from primetime.fleet.ssh import Ssh
-from primetime.images.cache import file_hash
+from primetime.images.cache import ABOUT, file_hash
 
 FILE_LIMIT_S = 600.0
 ENTRY_LIMIT_S = 7200.0  # a few hundred megabytes over a slow line
 QUICK_COMPRESSION = "gzip -1"  # a small board unpacks faster than it decrypts
 PUSHED = ".primetime-pushed-"
 # the small file of an entry that holds the hashes of the rest, or is all of it
-NAMING = ("about.json", "initrd.img", "files")
+NAMING = (ABOUT, "initrd.img", "files")
 
 
 def push_file(ssh: Ssh, root: Sequence[str], file: Path, there: PurePosixPath) -> bool:

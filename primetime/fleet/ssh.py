@@ -86,44 +86,50 @@ class Ssh:
 
         `talk` comes first; then the program hears no more. Raises as `run` does.
         """
-        pipe = subprocess.PIPE
-        with tempfile.TemporaryFile() as said:  # no pipe: nobody reads it before stdout has ended
-            how = replace(spawning(), stdin=pipe if talk else subprocess.DEVNULL, stdout=pipe, stderr=said)
-            with (
-                spawn(self.argv(remote, COMPRESSED), how) as child,
-                self.pause.watching(child, remote, limit_s),
-            ):
-                assert child.stdout is not None
-                if talk:
-                    assert child.stdin is not None
-                    with suppress(BrokenPipeError):  # what went wrong stands in stderr
-                        talk(child.stdin, child.stdout)
-                        child.stdin.close()
-                shutil.copyfileobj(child.stdout, out)
-                out.flush()
-                wait_for_end(child, remote)
-            said.seek(0)
-            self.judge(remote, child.returncode, said.read(), check=True)
+        stdin = subprocess.PIPE if talk else subprocess.DEVNULL
+        how = replace(spawning(), stdin=stdin, stdout=subprocess.PIPE)
+        with self.judged(remote, how, limit_s, COMPRESSED) as child:
+            assert child.stdout is not None
+            if talk:
+                assert child.stdin is not None
+                with suppress(BrokenPipeError):  # what went wrong is judged
+                    talk(child.stdin, child.stdout)
+                    child.stdin.close()
+            shutil.copyfileobj(child.stdout, out)
+            out.flush()
+            wait_for_end(child, remote)
 
     def send(self, source: Sequence[str], remote: Sequence[str], timeout_s: float) -> None:
         """Run a program here and one on the board that reads what it says. Raises as `run` does.
 
         It goes through our hands, so that both programs come to an end with us, however that is.
         """
-        with spawn(source, Spawning(stdout=subprocess.PIPE)) as sender, tempfile.TemporaryFile() as said:
+        with spawn(source, Spawning(stdout=subprocess.PIPE)) as sender:
             assert sender.stdout is not None
-            how = replace(spawning(), stdin=subprocess.PIPE, stderr=said)
-            with spawn(self.argv(remote), how) as child, self.pause.watching(child, remote, lambda: timeout_s):
+            how = replace(spawning(), stdin=subprocess.PIPE)
+            with self.judged(remote, how, lambda: timeout_s) as child:
                 assert child.stdin is not None
-                with suppress(BrokenPipeError):  # what went wrong stands in stderr
+                with suppress(BrokenPipeError):  # what went wrong is judged
                     shutil.copyfileobj(sender.stdout, child.stdin)
                     child.stdin.close()
                 child.wait()
-            said.seek(0)
-            self.judge(remote, child.returncode, said.read(), check=True)
             wait_for_end(sender, source)
         if sender.returncode != 0:
             raise CommandFailed(source, sender.returncode)
+
+    @contextmanager
+    def judged(
+        self, remote: Sequence[str], how: Spawning, limit_s: Callable[[], float], *more: str
+    ) -> Iterator[subprocess.Popen[bytes]]:
+        """Run a program on the board that the block sees to its end. Raises as `run` does."""
+        with tempfile.TemporaryFile() as said:  # no pipe: nobody reads it before stdout has ended
+            with (
+                spawn(self.argv(remote, *more), replace(how, stderr=said)) as child,
+                self.pause.watching(child, remote, limit_s),
+            ):
+                yield child
+            said.seek(0)
+            self.judge(remote, child.returncode, said.read(), check=True)
 
     def judge(self, remote: Sequence[str], returncode: int, stderr: bytes, check: bool) -> None:
         """Raise for a program that failed, or a connection that did."""

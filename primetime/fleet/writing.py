@@ -10,10 +10,10 @@ from contextlib import contextmanager
 from primetime.errors import UserError
 from primetime.fleet.assignment import RUNS
 from primetime.fleet.fleet_file import FleetDevice
+from primetime.images.download import FULL
+from primetime.store.trouble import PLACE, code
 
-FULL = (errno.ENOSPC, errno.EDQUOT)
 CLOSED = (errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.ENOENT, errno.ENOTDIR, errno.EISDIR)
-SQLITE_CLOSED = (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN)
 
 
 @contextmanager
@@ -26,10 +26,9 @@ def writing_here(device: FleetDevice) -> Iterator[None]:
             raise
         raise unwritten(device, error.strerror or str(error), error.errno in FULL) from error
     except sqlite3.OperationalError as error:
-        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-        if code not in (sqlite3.SQLITE_FULL, *SQLITE_CLOSED):
+        if code(error) not in PLACE:
             raise
-        raise unwritten(device, str(error), code == sqlite3.SQLITE_FULL) from error
+        raise unwritten(device, str(error), code(error) == sqlite3.SQLITE_FULL) from error
 
 
 def unwritten(device: FleetDevice, reason: str, full: bool) -> UserError:

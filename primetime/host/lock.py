@@ -31,9 +31,8 @@ def device_lock(purpose: str, directory: Path = RUN_DIRECTORY) -> Iterator[None]
             ) from None
         try:
             file.truncate(0)
-            os.write(
-                file.fileno(), f"process {os.getpid()} is measuring ({purpose})".encode()
-            )  # keeps nothing to flush
+            words = f"process {os.getpid()} is measuring ({purpose})"
+            os.write(file.fileno(), words.encode())  # nothing is kept that closing would have to write
         except OSError as error:
             raise unwritable(directory, error) from None
         yield

@@ -100,6 +100,11 @@ def about(entry: Path, parts: Mapping[str, type]) -> dict[str, Any]:
     return told
 
 
+def write_about(entry: Path, told: Mapping[str, object]) -> None:
+    """Let an entry that is being made say of itself what `about` will read."""
+    (entry / ABOUT).write_text(json.dumps(told, indent=1, sort_keys=True), encoding="utf-8")
+
+
 def key(material: Material) -> str:
     """Return the first 16 hexadecimal digits of the hash of `material`; the order of its keys is no part of it."""
     text = json.dumps(material, sort_keys=True, separators=(",", ":"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import platform
 import shutil
 from dataclasses import dataclass
@@ -10,7 +9,7 @@ from pathlib import Path
 
 from primetime.errors import UserError
 from primetime.images import debian
-from primetime.images.cache import ABOUT, Cache, about, file_hash
+from primetime.images.cache import Cache, about, file_hash, write_about
 from primetime.images.userland import listing_hash
 from primetime.images.vmlinux import can_extract, extract_elf, kernel_version
 
@@ -152,7 +151,7 @@ def finish(entry: Path, version: str, package: str) -> None:
     if elf is not None:
         (entry / "vmlinux").write_bytes(elf)
     told = {"version": version, "sha256": file_hash(image), "package": package}
-    (entry / ABOUT).write_text(json.dumps(told, indent=1, sort_keys=True), encoding="utf-8")
+    write_about(entry, told)
 
 
 def opened(entry: Path) -> Kernel:

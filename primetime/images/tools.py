@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import platform
 import shlex
 import shutil
@@ -12,7 +11,7 @@ from pathlib import Path
 
 from primetime.errors import UserError
 from primetime.host.process import find_program
-from primetime.images.cache import ABOUT, Cache, about, file_hash
+from primetime.images.cache import ABOUT, Cache, about, file_hash, write_about
 from primetime.images.download import FULL, Progress, download, no_progress
 from primetime.images.tool_lock import LockedTool, for_machine, locked_tools
 from primetime.images.unpack import unpack_tar
@@ -212,7 +211,7 @@ def build(tool: LockedTool, archive: Path, digest: str, part: Path) -> None:
         path.chmod(0o755)
         check_machine(path, tool.architecture)
     told = {"archive_sha256": digest, "published": bool(tool.sha256), "files": tree_hashes(tree)}
-    (part / ABOUT).write_text(json.dumps(told, indent=1, sort_keys=True), encoding="utf-8")
+    write_about(part, told)
 
 
 def tree_hashes(tree: Path) -> dict[str, str]:

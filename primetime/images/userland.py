@@ -6,7 +6,6 @@ As a tree for native and containers, and as a read-only ext4 image of the same f
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import shutil
 import stat
@@ -18,7 +17,7 @@ from pathlib import Path, PurePosixPath
 from primetime.errors import UserError
 from primetime.host.process import run
 from primetime.images import debian
-from primetime.images.cache import ABOUT, Cache, about, file_hash
+from primetime.images.cache import Cache, about, file_hash, write_about
 from primetime.images.disk import write_disk
 
 FORMAT = 1  # to be raised when this module makes something else of the same packages
@@ -153,7 +152,7 @@ def finish(entry: Path, manifest: Mapping[str, str], program: Path | None) -> No
         replace(tree / FILE_PROGRAM, program.read_bytes(), 0o755)
     write_disk(tree, entry / "disk.img")
     told = {"manifest": dict(manifest), "tree_hash": tree_hash(tree)}
-    (entry / ABOUT).write_text(json.dumps(told, indent=1, sort_keys=True), encoding="utf-8")
+    write_about(entry, told)
 
 
 def replace(path: Path, content: bytes, mode: int = 0o644) -> None:

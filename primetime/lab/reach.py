@@ -66,8 +66,7 @@ def refusal(board: Board) -> str:
     try:
         run([*ssh_argv(board), "true"], timeout_s=ANSWER_LIMIT_S)
     except CommandFailed as error:
-        lines = error.stderr.decode(errors="replace").splitlines()
-        return next((line.strip() for line in reversed(lines) if line.strip()), "ssh ended without a word")
+        return error.last_words() or "ssh ended without a word"
     except CommandTimeout as error:
         return f"a command did not end within {error.timeout_s:g} s"
     return ""

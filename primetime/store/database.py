@@ -13,7 +13,7 @@ from typing import NamedTuple, Self
 
 from primetime.errors import UserError
 from primetime.store.schema import APPLICATION_ID, FORMAT_VERSION, TABLES, VIEW_NAMES, VIEWS
-from primetime.store.trouble import busy, damaged, reading, writing
+from primetime.store.trouble import busy, code, damaged, reading, writing
 
 BUSY_LIMIT_S = 30.0
 SqlValue = str | int | float | bytes | None
@@ -235,13 +235,12 @@ def _recognise(path: Path, connection: sqlite3.Connection) -> None:
 
 
 def _explain(path: Path, error: sqlite3.DatabaseError) -> UserError:
-    code = getattr(error, "sqlite_errorcode", 0)
-    if code & 0xFF == sqlite3.SQLITE_READONLY:
+    if code(error) == sqlite3.SQLITE_READONLY:
         return UserError(
             f"{path} was interrupted while being written and must be mended first", f"sudo primetime report {path}"
         )
-    if code & 0xFF == sqlite3.SQLITE_BUSY:
+    if code(error) == sqlite3.SQLITE_BUSY:
         return busy(path)
-    if code & 0xFF == sqlite3.SQLITE_CANTOPEN:
+    if code(error) == sqlite3.SQLITE_CANTOPEN:
         return UserError(f"{path} cannot be opened", f"check its permissions: ls -l {path}")
     return UserError(f"{path} is not a campaign file of primetime ({error})", "give the .sqlite file of a campaign")

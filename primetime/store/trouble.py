@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import sqlite3
 import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from primetime.errors import UserError
@@ -17,41 +17,50 @@ PRIMARY = 0xFF  # SQLite's extended codes keep the primary one in their lowest b
 DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 BAD_CONTENT = ("Could not decode to UTF-8", "malformed JSON")  # said without a code of their own
 PLACE = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN)
+OfPlace = Callable[[Path, sqlite3.DatabaseError], UserError | None]
 NO_VALUE = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError, zlib.error)
 
 
-@contextmanager
-def reading(path: Path) -> Iterator[None]:
+def reading(path: Path) -> AbstractContextManager[None]:
     """UserError where the file's pages, or the disk under them, do not give a query what was written."""
-    try:
-        yield
-    except sqlite3.DatabaseError as error:
-        if is_damage(error):
-            raise damaged(path, str(error)) from error
-        if code(error) in PLACE:
-            raise UserError(f"{path} cannot be read: {error}", f"ls -l {path}; dmesg, for its disk") from error
-        if code(error) == sqlite3.SQLITE_BUSY:
-            raise busy(path) from error
-        raise
+    return telling(path, unreadable)
+
+
+def writing(path: Path) -> AbstractContextManager[None]:
+    """UserError where a transaction finds no room, no permission, or a damaged file."""
+    return telling(path, unwritable)
 
 
 @contextmanager
-def writing(path: Path) -> Iterator[None]:
-    """UserError where a transaction finds no room, no permission, or a damaged file.
-
-    A plain SQLITE_READONLY is let through: somebody writes to a file that was opened to be read, a bug.
-    """
+def telling(path: Path, of_place: OfPlace) -> Iterator[None]:
+    """UserError for what the file or its place is to blame for; `of_place` says the latter, None where it is not."""
     try:
         yield
     except sqlite3.DatabaseError as error:
         if is_damage(error):
             raise damaged(path, str(error)) from error
-        if code(error) in PLACE and getattr(error, "sqlite_errorcode", 0) != sqlite3.SQLITE_READONLY:
-            remedy = "make room" if code(error) == sqlite3.SQLITE_FULL else "make its place writable"
-            raise UserError(f"{path} cannot be written: {error}", f"{remedy}, then: primetime resume {path}") from error
         if code(error) == sqlite3.SQLITE_BUSY:
             raise busy(path) from error
-        raise
+        told = of_place(path, error) if code(error) in PLACE else None
+        if told is None:
+            raise
+        raise told from error
+
+
+def unreadable(path: Path, error: sqlite3.DatabaseError) -> UserError:
+    """What is told of a file that its place does not give."""
+    return UserError(f"{path} cannot be read: {error}", f"ls -l {path}; dmesg, for its disk")
+
+
+def unwritable(path: Path, error: sqlite3.DatabaseError) -> UserError | None:
+    """What is told of a file that its place does not take.
+
+    None for a plain SQLITE_READONLY: somebody writes to a file that was opened to be read, a bug.
+    """
+    if getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_READONLY:
+        return None
+    remedy = "make room" if code(error) == sqlite3.SQLITE_FULL else "make its place writable"
+    return UserError(f"{path} cannot be written: {error}", f"{remedy}, then: primetime resume {path}")
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -122,10 +122,20 @@ def flushes(campaign: sqlite3.Connection) -> dict[str, float]:
     return dict(campaign.execute(query))
 
 
-@pytest.fixture
-def on_qemu(request: pytest.FixtureRequest) -> Iterator[Lent]:
-    with prepared(request, QEMU, ON_QEMU) as lent:
-        yield lent
+def fixture(hypervisor: str, environments: str) -> Callable[[pytest.FixtureRequest], Iterator[Lent]]:
+    """The fixture of a board that is prepared for environments with one of Kata's hypervisors."""
+
+    @pytest.fixture
+    def board(request: pytest.FixtureRequest) -> Iterator[Lent]:
+        with prepared(request, hypervisor, environments) as lent:
+            yield lent
+
+    return board
+
+
+on_qemu = fixture(QEMU, ON_QEMU)
+on_firecracker = fixture(FIRECRACKER, ON_FIRECRACKER)
+on_cloud_hypervisor = fixture(CLOUD_HYPERVISOR, ON_CLOUD_HYPERVISOR)
 
 
 def test_on_qemu_the_block_path_and_the_shared_one_are_what_they_say(on_qemu: Lent, tmp_path: Path) -> None:
@@ -146,24 +156,12 @@ def test_on_qemu_the_block_path_and_the_shared_one_are_what_they_say(on_qemu: Le
     assert reached["kata-unsafe"] < reached["kata"]
 
 
-@pytest.fixture
-def on_firecracker(request: pytest.FixtureRequest) -> Iterator[Lent]:
-    with prepared(request, FIRECRACKER, ON_FIRECRACKER) as lent:
-        yield lent
-
-
 def test_on_firecracker_the_guest_sees_whether_its_flushes_count(on_firecracker: Lent, tmp_path: Path) -> None:
     with closing(carried_out(on_firecracker, tmp_path)) as campaign:
         inside = values(campaign, "boot", "guest.vdb.write_cache")
         reached = flushes(campaign)
     assert inside == {"kata-fc": {"write back"}, "kata-fc-unsafe": {"write through"}}
     assert reached["kata-fc-unsafe"] < reached["kata-fc"]
-
-
-@pytest.fixture
-def on_cloud_hypervisor(request: pytest.FixtureRequest) -> Iterator[Lent]:
-    with prepared(request, CLOUD_HYPERVISOR, ON_CLOUD_HYPERVISOR) as lent:
-        yield lent
 
 
 def test_on_cloud_hypervisor_the_disk_is_opened_past_the_hosts_cache(on_cloud_hypervisor: Lent, tmp_path: Path) -> None:
